@@ -1,0 +1,79 @@
+"""Settings: each with its default, unit and reason, in one place."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from mien.errors import InputError
+
+INTENDED_USE = (
+    "Research use only. Describes visible facial behaviour; does not measure pain, emotion or "
+    "risk of harm. Prompts a bedside assessment with a validated tool. Not a vital-signs monitor; "
+    "absence of an alert says nothing about the patient. Not for identification; not for staff, "
+    "visitors, workplace or education. Reduced validity: facial palsy, parkinsonism, facial "
+    "trauma, masks, sedation, profile view, under-represented groups."
+)
+CREMA_D_FPS = 29.97
+CREMA_D_SIZE_PX = (480, 360)
+
+
+class Settings(BaseModel):
+    """Base of all settings: frozen, and an unknown name is an error."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    def digest(self) -> str:
+        """The first 16 hexadecimal digits of the settings' SHA-256."""
+        return hashlib.sha256(self.model_dump_json().encode()).hexdigest()[:16]
+
+
+class ExtractSettings(Settings):
+    """How frames become points. What changes a number in the table is here."""
+
+    faces: int = Field(1, ge=1, le=16, description="faces tracked at once; 1: the largest")
+    smooth: bool = Field(
+        True, description="the One Euro filter that MediaPipe's VIDEO mode applies to one face"
+    )
+    detection_threshold: float = Field(
+        0.5, gt=0, lt=1, description="detector's score from which a box is a face, 0-1"
+    )
+    presence_threshold: float = Field(
+        0.5, gt=0, lt=1, description="landmark confidence below which the face is lost, 0-1"
+    )
+    redetect_every_frames: int = Field(
+        5, ge=1, description="while faces are missing, look for them every so many frames"
+    )
+
+
+class TrainSettings(Settings):
+    """How a recipe is trained and who is held out. The defaults are the reference's own."""
+
+    recipe: Literal["seed"] = Field("seed", description="the model and its features")
+    split: Literal["subject", "time", "random-frame"] = Field(
+        "subject",
+        description="what the saved model never sees: people; the end of each clip; "
+        "or random frames (leaky: the reference's own split)",
+    )
+    folds: int = Field(5, ge=2, le=50, description="person-disjoint folds of the evaluation")
+    seed: int = Field(0, ge=0, description="weights and folds; splits keep random_state 42")
+    epochs: int = Field(20, ge=1, description="passes over all rows")
+    learning_rate: float = Field(0.001, gt=0, description="Adam's step size")
+    hidden_units: int = Field(256, ge=1, description="width of the hidden layer")
+
+
+def checked(kind: type[Settings], **values: object) -> Settings:
+    """Build settings; a bad value becomes one readable line.
+
+    >>> checked(ExtractSettings, faces=0)
+    Traceback (most recent call last):
+    mien.errors.InputError: faces: Input should be greater than or equal to 1, got 0
+    """
+    try:
+        return kind(**values)
+    except ValidationError as error:
+        first = error.errors()[0]
+        name = ".".join(str(part) for part in first["loc"])
+        raise InputError(f"{name}: {first['msg']}, got {first['input']!r}") from error

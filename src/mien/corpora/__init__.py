@@ -1,0 +1,1 @@
+"""Who is in a corpus: labels, subjects, splits, and the packaged sample."""

@@ -1,0 +1,1 @@
+"""Models: features in, emotion probabilities out."""

@@ -1,0 +1,1 @@
+"""Numbers about models, every figure, and the report."""

@@ -1,0 +1,1 @@
+"""Points to geometry: numpy only, one code path for live and offline."""

@@ -1,0 +1,78 @@
+"""Files that are whole or absent: nothing half-written under a final name."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from urllib.parse import urlsplit, urlunsplit
+
+from mien.errors import InputError
+
+_ADDRESS = re.compile(r"^[a-z][a-z0-9+.-]+://", re.IGNORECASE)
+_ADDRESS_IN_TEXT = re.compile(r"\b[a-z][a-z0-9+.-]+://[^\s'\"<>]+", re.IGNORECASE)
+
+
+@contextmanager
+def replacing(path: str | Path) -> Iterator[Path]:
+    """Give a temporary path beside `path`; move it there when the block ends well.
+
+    The data is flushed to the disk before the move, so a power cut leaves the
+    old file or the new one. The temporary file goes when the block raises.
+
+    Raises InputError when the folder cannot be written or the disk is full.
+    """
+    path = Path(path)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp{path.suffix}")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        yield temporary
+        with open(temporary, "rb+") as handle:
+            os.fsync(handle.fileno())
+        os.replace(temporary, path)
+    except OSError as error:
+        if error.filename is not None and str(temporary) not in str(error.filename):
+            raise
+        raise InputError(f"cannot write {path}: {error.strerror or error}") from error
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def sha256(path: str | Path) -> str:
+    """The SHA-256 of a file, read in pieces, as 64 hexadecimal digits."""
+    with open(path, "rb") as handle:
+        return hashlib.file_digest(handle, "sha256").hexdigest()
+
+
+def is_address(source: str | Path) -> bool:
+    """Whether a source is a stream address rather than a path.
+
+    >>> is_address("rtsp://10.0.0.5/bed3"), is_address("clips/a.flv"), is_address("C:\\\\a.mp4")
+    (True, False, False)
+    """
+    return bool(_ADDRESS.match(str(source)))
+
+
+def without_credentials(address: str) -> str:
+    """An address that may be stored or printed: no user, password, query or fragment.
+
+    Cameras take passwords in the query as well as before the host, so both go.
+
+    >>> without_credentials("rtsp://nurse:secret@10.0.0.5:554/bed3?token=abc")
+    'rtsp://10.0.0.5:554/bed3'
+    """
+    parts = urlsplit(address)
+    host = parts.netloc.rpartition("@")[2]
+    return urlunsplit((parts.scheme, host, parts.path, "", ""))
+
+
+def redacted(text: str) -> str:
+    """Text, such as a library's message, with every address in it stripped.
+
+    >>> redacted("cannot open rtsp://a:b@host/x: refused")
+    'cannot open rtsp://host/x: refused'
+    """
+    return _ADDRESS_IN_TEXT.sub(lambda match: without_credentials(match.group()), text)

@@ -1,0 +1,1 @@
+"""Recordings in, points out; points drawn on frames."""

@@ -1,0 +1,351 @@
+"""The landmark table: one row a frame, in the public data set's own schema.
+
+Columns: `video_filename`, `frame_num`, `emotion`, then x_0, y_0, z_0 ... z_477,
+then any of `subject`, `time_s`, `width_px`, `height_px`, `presence`, `face_id`,
+then whatever else the file brought. x is a fraction of the frame's width, y of
+its height, z on x's scale, smaller nearer the camera. A frame without a face
+is a row whose points are all null. The key is (`video_filename`, `frame_num`,
+`face_id` if present).
+
+Shapes: N rows, P = 478 points. Points are (N, P, 3) float32, NaN where null.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.csv as pa_csv
+import pyarrow.parquet as pq
+
+from mien.errors import InputError, ShapeError, TableError
+from mien.files import replacing
+
+SCHEMA_VERSION = 1
+POINT_COUNT = 478
+POINT_COLUMNS = tuple(f"{axis}_{point}" for point in range(POINT_COUNT) for axis in "xyz")
+KEY_COLUMNS = ("video_filename", "frame_num")
+COLUMN_TYPES: dict[str, pa.DataType] = {
+    "video_filename": pa.string(),
+    "frame_num": pa.int64(),
+    "emotion": pa.string(),
+    **dict.fromkeys(POINT_COLUMNS, pa.float32()),
+    "subject": pa.string(),
+    "time_s": pa.float64(),
+    "width_px": pa.int32(),
+    "height_px": pa.int32(),
+    "presence": pa.float32(),
+    "face_id": pa.int32(),
+}
+COLUMN_MEANINGS = {
+    "video_filename": "the clip: its path below the folder that was given",
+    "frame_num": "0-based index in presentation order",
+    "emotion": "label; null when unknown",
+    "x_0 … z_477": "fractions of the frame: x of its width, y of its height, z on x's scale, "
+    "smaller is nearer the camera; null when no face",
+    "subject": "the person",
+    "time_s": "presentation time, s",
+    "width_px": "the frame's width, pixels",
+    "height_px": "the frame's height, pixels",
+    "presence": "the landmark model's confidence that a face is there, 0-1; 0 when no face",
+    "face_id": "the track; present when more than one face was asked for",
+}
+METADATA_KEY = b"mien"
+ROWS_A_GROUP = 8192  # 47 MB of points: large enough to compress, small enough to hold twice
+CSV_BLOCK_BYTES = 16 << 20  # a row of the public table is 29 kB of text
+
+
+@dataclass(frozen=True)
+class LandmarkSource:
+    """A table on disk, opened and checked, not yet read."""
+
+    path: Path
+    schema: pa.Schema  # as batches() gives it: contract columns first, points float32
+    file_schema: pa.Schema  # as it lies in the file
+    row_count: int | None  # None for CSV: only reading tells
+    metadata: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def extra_columns(self) -> list[str]:
+        return [name for name in self.schema.names if name not in COLUMN_TYPES]
+
+    def batches(
+        self, columns: Sequence[str] | None = None, *, batch_rows: int = 4096
+    ) -> Iterator[pa.RecordBatch]:
+        """Yield record batches of at most `batch_rows` rows, in the file's order.
+
+        columns: which to read, None for all; names that the table lacks are
+        left out when they are optional. Memory is bounded by a row group.
+        Raises TableError when a value does not fit its column.
+        """
+        names = self.schema.names if columns is None else columns
+        present = [name for name in names if name in self.schema.names]
+        target = pa.schema([self.schema.field(name) for name in present])
+        for batch in _raw_batches(self, present, batch_rows):
+            yield _conformed(batch, target, self.path)
+
+
+def open_landmarks(path: str | Path) -> LandmarkSource:
+    """Open a landmark table and check its columns, reading no rows.
+
+    path: .parquet, .csv or .csv.gz, columns in any order, points float32 or float64.
+    Raises InputError when there is no such file, TableError or ShapeError when
+    it is not a landmark table.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise InputError(f"no table at {path}: give a .parquet or .csv file")
+    file_schema, row_count, metadata = _read_header(path)
+    _check_columns(file_schema, path)
+    known = [name for name in COLUMN_TYPES if name in file_schema.names]
+    extra = [name for name in file_schema.names if name not in COLUMN_TYPES]
+    schema = pa.schema(
+        [(name, COLUMN_TYPES[name]) for name in known]
+        + [file_schema.field(name) for name in extra]
+    )
+    return LandmarkSource(path, schema, file_schema, row_count, metadata)
+
+
+def read_landmarks(path: str | Path, columns: Sequence[str] | None = None) -> pa.Table:
+    """Read a landmark table whole. See open_landmarks for what it takes and raises."""
+    source = open_landmarks(path)
+    batches = list(source.batches(columns))
+    if batches:
+        return pa.Table.from_batches(batches)
+    names = source.schema.names if columns is None else columns
+    return pa.schema([source.schema.field(n) for n in names if n in source.schema.names]).empty_table()
+
+
+def points_of(rows: pa.RecordBatch | pa.Table) -> np.ndarray:
+    """The points of some rows: (N, 478, 3) float32, NaN where the table has null."""
+    flat = np.empty((rows.num_rows, 3 * POINT_COUNT), np.float32)
+    for index, name in enumerate(POINT_COLUMNS):
+        flat[:, index] = rows.column(name).to_numpy(zero_copy_only=False) if isinstance(
+            rows, pa.RecordBatch
+        ) else rows.column(name).to_numpy()
+    return flat.reshape(-1, POINT_COUNT, 3)
+
+
+def has_face(points: np.ndarray) -> np.ndarray:
+    """(N,) bool: rows with at least one coordinate. points: (N, 478, 3)."""
+    return ~np.isnan(points).all(axis=(1, 2))
+
+
+def landmark_batch(points: np.ndarray, columns: Mapping[str, Any]) -> pa.RecordBatch:
+    """Rows of the contract from points and the other columns.
+
+    points: (N, 478, 3) float; rows that are all NaN become null.
+    columns: name -> N values; names of the contract take its types, others keep theirs.
+    Raises ShapeError unless points end in (478, 3).
+    """
+    if points.ndim != 3 or points.shape[1:] != (POINT_COUNT, 3):
+        raise ShapeError(
+            f"points must be (rows, 478, 3), got {points.shape}. "
+            "468 points come from a model without irises: extract again with mien extract."
+        )
+    flat = np.ascontiguousarray(points.reshape(len(points), -1).T, dtype=np.float32)
+    absent = ~has_face(points)
+    arrays: dict[str, pa.Array] = {
+        name: pa.array(flat[index], mask=absent) for index, name in enumerate(POINT_COLUMNS)
+    }
+    for name, values in columns.items():
+        arrays[name] = pa.array(values, type=COLUMN_TYPES.get(name))
+    arrays.setdefault("emotion", pa.nulls(len(points), pa.string()))
+    names = [n for n in COLUMN_TYPES if n in arrays] + [n for n in arrays if n not in COLUMN_TYPES]
+    return pa.RecordBatch.from_arrays([arrays[n] for n in names], names=names)
+
+
+class TableWriter:
+    """Write record batches to Parquet or CSV by the path's ending, whole or not at all.
+
+    Rows are gathered into groups of ROWS_A_GROUP, so many small clips do not
+    become many small row groups. Leaving the block with an error leaves the
+    path as it was.
+    """
+
+    def __init__(self, path: str | Path, *, metadata: Mapping[str, Any] | None = None) -> None:
+        self.path = check_table_path(path)
+        self.metadata = dict(metadata or {})
+        self.row_count = 0
+        self._pending: list[pa.RecordBatch] = []
+        self._pending_rows = 0
+        self._writer: Any = None
+        self._replacing = replacing(self.path)
+
+    def __enter__(self) -> Self:
+        self._temporary = self._replacing.__enter__()
+        return self
+
+    def write(self, rows: pa.RecordBatch | pa.Table) -> None:
+        batches = rows.to_batches() if isinstance(rows, pa.Table) else [rows]
+        for batch in batches:
+            self._pending.append(batch)
+            self._pending_rows += batch.num_rows
+            if self._pending_rows >= ROWS_A_GROUP:
+                self._flush()
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        try:
+            if kind is None:
+                self._flush()
+                if self._writer is None:
+                    raise TableError(f"no rows to write to {self.path}")
+            if self._writer is not None:
+                self._writer.close()
+        except BaseException as failure:
+            if kind is not None:
+                failure = error or failure
+            self._replacing.__exit__(type(failure), failure, failure.__traceback__)
+            raise
+        self._replacing.__exit__(kind, error, trace)
+
+    def _flush(self) -> None:
+        if not self._pending:
+            return
+        table = pa.Table.from_batches(self._pending)
+        if self._writer is None:
+            self._writer = _new_writer(self._temporary, table.schema, self.metadata, self.path)
+        self._writer.write_table(table)
+        self.row_count += table.num_rows
+        self._pending, self._pending_rows = [], 0
+
+
+def write_table(
+    rows: pa.Table | Iterable[pa.RecordBatch],
+    path: str | Path,
+    *,
+    metadata: Mapping[str, Any] | None = None,
+) -> Path:
+    """Write rows to Parquet or CSV by the path's ending. Returns the path."""
+    with TableWriter(path, metadata=metadata) as writer:
+        for batch in rows.to_batches() if isinstance(rows, pa.Table) else rows:
+            writer.write(batch)
+    return writer.path
+
+
+def check_table_path(path: str | Path) -> Path:
+    """The path, if its ending says a table that can be written. Raises InputError."""
+    path = Path(path)
+    if path.suffix.lower() not in (".parquet", ".csv"):
+        raise InputError(f"{path}: a table ends in .parquet or .csv")
+    if path.is_dir():
+        raise InputError(f"{path} is a folder: give the name of a file in it")
+    return path
+
+
+def _new_writer(path: Path, schema: pa.Schema, metadata: dict[str, Any], named: Path) -> Any:
+    if named.suffix.lower() == ".csv":
+        return pa_csv.CSVWriter(path, schema)
+    schema = schema.with_metadata(
+        {METADATA_KEY: json.dumps({"schema_version": SCHEMA_VERSION, **metadata})}
+    )
+    floats = [f.name for f in schema if pa.types.is_floating(f.type)]
+    strings = [f.name for f in schema if pa.types.is_string(f.type)]
+    return pq.ParquetWriter(
+        path,
+        schema,
+        compression="zstd",
+        use_dictionary=strings,
+        use_byte_stream_split=floats,
+    )
+
+
+def _read_header(path: Path) -> tuple[pa.Schema, int | None, dict[str, Any]]:
+    try:
+        if path.suffix.lower() == ".parquet":
+            parquet = pq.ParquetFile(path)
+            schema = parquet.schema_arrow
+            stored = (schema.metadata or {}).get(METADATA_KEY, b"{}")
+            return schema.remove_metadata(), parquet.metadata.num_rows, json.loads(stored)
+        with _open_csv(path, {}) as reader:
+            return reader.schema, None, {}
+    except (pa.ArrowInvalid, OSError, json.JSONDecodeError) as error:
+        kind = "Parquet" if path.suffix.lower() == ".parquet" else "CSV"
+        reason = str(error).splitlines()[0]
+        raise TableError(f"{path} cannot be read as {kind}: {reason}") from error
+
+
+def _open_csv(path: Path, types: Mapping[str, pa.DataType], names: Sequence[str] = ()) -> Any:
+    return pa_csv.open_csv(
+        path,
+        read_options=pa_csv.ReadOptions(block_size=CSV_BLOCK_BYTES),
+        convert_options=pa_csv.ConvertOptions(
+            column_types=dict(types),
+            include_columns=list(names),
+            null_values=["", "NaN", "nan", "NA", "null"],
+            strings_can_be_null=True,
+        ),
+    )
+
+
+def _check_columns(schema: pa.Schema, path: Path) -> None:
+    names = set(schema.names)
+    points = [name for name in POINT_COLUMNS if name in names]
+    highest = max((int(name[2:]) for name in points), default=-1)
+    if len(points) == 3 * (highest + 1) and highest + 1 == 468:
+        raise ShapeError(
+            f"{path} has 468 points a row, wanted 478: 468 come from a model without irises; "
+            "extract again with mien extract"
+        )
+    missing = [name for name in (*KEY_COLUMNS, *POINT_COLUMNS) if name not in names]
+    if missing:
+        shown = ", ".join(missing[:4]) + (f" and {len(missing) - 4} more" if missing[4:] else "")
+        raise TableError(f"{path} is no landmark table: it lacks {shown} (docs/data.md)")
+    repeated = len(schema.names) - len(names)
+    if repeated:
+        raise TableError(f"{path} names {repeated} columns twice: rename or drop them")
+    for name in (n for n in COLUMN_TYPES if n in names):
+        _check_type(schema.field(name), path)
+
+
+def _check_type(column: pa.Field, path: Path) -> None:
+    wanted, got = COLUMN_TYPES[column.name], column.type
+    if pa.types.is_dictionary(got):
+        got = got.value_type
+    if pa.types.is_null(got):
+        return
+    numeric = pa.types.is_floating(got) or pa.types.is_integer(got)
+    fits = numeric if not pa.types.is_string(wanted) else not pa.types.is_nested(got)
+    if not fits:
+        raise TableError(f"{path}: column {column.name} is {got}, wanted {wanted}")
+
+
+def _raw_batches(
+    source: LandmarkSource, names: list[str], batch_rows: int
+) -> Iterator[pa.RecordBatch]:
+    try:
+        if source.path.suffix.lower() == ".parquet":
+            parquet = pq.ParquetFile(source.path)
+            yield from parquet.iter_batches(batch_rows, columns=names)
+            return
+        types = {name: COLUMN_TYPES[name] for name in names if name in COLUMN_TYPES}
+        with _open_csv(source.path, types, names) as reader:
+            for batch in reader:
+                for start in range(0, batch.num_rows, batch_rows):
+                    yield batch.slice(start, batch_rows)
+    except (pa.ArrowInvalid, OSError) as error:
+        reason = str(error).splitlines()[0]
+        raise TableError(f"{source.path} cannot be read to its end: {reason}") from error
+
+
+def _conformed(batch: pa.RecordBatch, target: pa.Schema, path: Path) -> pa.RecordBatch:
+    arrays = []
+    for column in target:
+        values = batch.column(column.name)
+        try:
+            arrays.append(values if values.type == column.type else pc.cast(values, column.type))
+        except pa.ArrowInvalid as error:
+            raise TableError(f"{path}: column {column.name}: {error}") from error
+    return pa.RecordBatch.from_arrays(arrays, schema=target)

@@ -1,0 +1,1 @@
+"""One function a verb, joining the stages: the public library."""
