@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from typing import Literal
+from typing import Any, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -28,6 +28,9 @@ class Settings(BaseModel):
     def digest(self) -> str:
         """The first 16 hexadecimal digits of the settings' SHA-256."""
         return hashlib.sha256(self.model_dump_json().encode()).hexdigest()[:16]
+
+
+AnySettings = TypeVar("AnySettings", bound=Settings)
 
 
 class ExtractSettings(Settings):
@@ -64,7 +67,7 @@ class TrainSettings(Settings):
     hidden_units: int = Field(256, ge=1, description="width of the hidden layer")
 
 
-def checked(kind: type[Settings], **values: object) -> Settings:
+def checked(kind: type[AnySettings], **values: Any) -> AnySettings:
     """Build settings; a bad value becomes one readable line.
 
     >>> checked(ExtractSettings, faces=0)

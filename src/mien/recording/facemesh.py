@@ -1,0 +1,270 @@
+"""478 points of a face: MediaPipe's published models, run on LiteRT.
+
+The bundle `face_landmarker.task` is a zip of three TensorFlow Lite models. The
+detector finds faces in the whole frame; the landmark model reads a square,
+turned region around one face. Their inputs, outputs and anchors are those of
+Google's BlazeFace short-range and Face Landmarker models (Apache-2.0).
+
+Shapes: P = 478 points. An image is (H, W, 3) uint8 RGB. Points in pixels are
+(P, 3) float32: +x image right, +y image down, +z away from the camera.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import zipfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+
+from mien.errors import ModelError
+from mien.tables import POINT_COUNT
+
+BUNDLE_PATH = Path(__file__).parent / "assets" / "face_landmarker.task"
+BUNDLE_SHA256 = "64184e229b263107bc2b804c6625db1341ff2bb731874b0bcc2fe6544e0bc9ff"
+EXTRACTOR = "mien-facemesh 1"  # raised when the same frames would give other points
+
+_DETECTOR_PX = 128
+_LANDMARK_PX = 256
+_REGION_SCALE = 1.5  # the landmark model's region is so much larger than the face's box
+_OVERLAP = 0.3  # detections that share this much of their area are one face
+_RIGHT_EYE_OUTER, _LEFT_EYE_OUTER = 33, 263  # the person's own right and left
+_MAX_LOGIT = 100.0
+
+
+@dataclass(frozen=True)
+class Region:
+    """A square in the image, turned so that the eyes are level. Pixels and radians."""
+
+    center_x_px: float
+    center_y_px: float
+    size_px: float
+    angle_rad: float
+
+    def to_image(self, side_px: int) -> np.ndarray:
+        """(2, 3) float64: pixels of a `side_px` square crop -> pixels of the image."""
+        scale = self.size_px / side_px
+        cos, sin = scale * np.cos(self.angle_rad), scale * np.sin(self.angle_rad)
+        half = side_px / 2
+        return np.array(
+            [
+                [cos, -sin, self.center_x_px - half * (cos - sin)],
+                [sin, cos, self.center_y_px - half * (sin + cos)],
+            ]
+        )
+
+
+@dataclass(frozen=True)
+class Detection:
+    """A face's box and its six key points, pixels, with the detector's score, 0-1."""
+
+    box: np.ndarray  # (4,) left, top, right, bottom
+    key_points: np.ndarray  # (6, 2); the first two are the eyes
+    score: float
+
+    @property
+    def area(self) -> float:
+        return float(np.prod(self.box[2:] - self.box[:2]))
+
+
+class FaceMesh:
+    """Both models, each on one thread. Not for use by two threads at once."""
+
+    def __init__(self, bundle: Path = BUNDLE_PATH) -> None:
+        models = _open_bundle(bundle)
+        self._detector = _Model(models["face_detector.tflite"])
+        self._landmarks = _Model(models["face_landmarks_detector.tflite"])
+
+    def detect(self, image: np.ndarray, *, threshold: float = 0.5) -> list[Detection]:
+        """The faces in an image, best score first."""
+        height, width = image.shape[:2]
+        scale = _DETECTOR_PX / max(height, width)
+        offset = (_DETECTOR_PX - scale * np.array([width, height])) / 2
+        matrix = np.array([[scale, 0, offset[0]], [0, scale, offset[1]]])
+        square = cv2.warpAffine(
+            image, matrix, (_DETECTOR_PX, _DETECTOR_PX), flags=cv2.INTER_LINEAR
+        )
+        np.multiply(square, np.float32(1 / 127.5), out=self._detector.input)
+        self._detector.input -= 1
+        outputs = self._detector.run()
+        found = _decode_detections(outputs[16], outputs[1][:, 0], threshold)
+        return [_in_image(detection, offset, scale) for detection in found]
+
+    def points(self, image: np.ndarray, region: Region) -> tuple[np.ndarray, float]:
+        """The points of the face in a region: (478, 3) float32 pixels, and presence 0-1.
+
+        Presence below a half means that the region holds no face.
+        """
+        matrix = region.to_image(_LANDMARK_PX)
+        crop = cv2.warpAffine(
+            image,
+            matrix,
+            (_LANDMARK_PX, _LANDMARK_PX),
+            flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
+            borderMode=cv2.BORDER_REPLICATE,
+        )
+        np.multiply(crop, np.float32(1 / 255), out=self._landmarks.input)
+        outputs = self._landmarks.run()
+        raw = outputs[3 * POINT_COUNT].reshape(POINT_COUNT, 3)
+        points = np.empty_like(raw)
+        points[:, :2] = raw[:, :2] @ matrix[:, :2].T.astype(np.float32)
+        points[:, :2] += matrix[:, 2].astype(np.float32)
+        points[:, 2] = raw[:, 2] * np.float32(region.size_px / _LANDMARK_PX)
+        return points, _sigmoid(float(outputs[1].item()))
+
+
+def region_of_detection(detection: Detection) -> Region:
+    """The landmark model's region for a detected face."""
+    return _region(detection.box, detection.key_points[0], detection.key_points[1])
+
+
+def region_of_points(points: np.ndarray) -> Region:
+    """The region for the next frame, from this frame's points (478, 3), pixels.
+
+    The box is upright as MediaPipe's is; the turn comes from the outer eye corners.
+    """
+    flat = points[:, :2]
+    box = np.concatenate([flat.min(axis=0), flat.max(axis=0)])
+    return _region(box, flat[_RIGHT_EYE_OUTER], flat[_LEFT_EYE_OUTER])
+
+
+def _region(box: np.ndarray, right_eye: np.ndarray, left_eye: np.ndarray) -> Region:
+    center = (box[:2] + box[2:]) / 2
+    eyes = left_eye - right_eye
+    return Region(
+        float(center[0]),
+        float(center[1]),
+        float(_REGION_SCALE * (box[2:] - box[:2]).max()),
+        float(np.arctan2(eyes[1], eyes[0])),
+    )
+
+
+class _Model:
+    """One TensorFlow Lite model with its input as an array to write into."""
+
+    def __init__(self, content: bytes) -> None:
+        from ai_edge_litert.interpreter import Interpreter
+
+        with _silent_stderr():  # it announces its delegate at every start
+            self._interpreter = Interpreter(model_content=content, num_threads=1)
+            self._interpreter.allocate_tensors()
+        details = self._interpreter.get_input_details()[0]
+        self._input_index = details["index"]
+        self.input = np.zeros(details["shape"][1:], np.float32)
+        # Outputs are told apart by their size: names and order differ between exports.
+        self._outputs: dict[int, int] = {}
+        for output in self._interpreter.get_output_details():
+            self._outputs.setdefault(int(output["shape"][-1]), output["index"])
+
+    def run(self) -> dict[int, np.ndarray]:
+        """Last dimension -> output without its batch dimension."""
+        self._interpreter.set_tensor(self._input_index, self.input[None])
+        self._interpreter.invoke()
+        return {
+            size: self._interpreter.get_tensor(index)[0] for size, index in self._outputs.items()
+        }
+
+
+@contextmanager
+def _silent_stderr() -> Iterator[None]:
+    """Drop what native code writes to the error stream. A failure still raises."""
+    try:
+        kept = os.dup(2)
+    except OSError:  # a program without an error stream
+        yield
+        return
+    with open(os.devnull, "wb") as nothing:
+        os.dup2(nothing.fileno(), 2)
+    try:
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
+
+
+@cache
+def _open_bundle(bundle: Path) -> dict[str, bytes]:
+    """File name -> content. Raises ModelError unless it is the published bundle."""
+    try:
+        content = bundle.read_bytes()
+    except OSError as error:
+        raise ModelError(f"no landmark model at {bundle}: install mien again") from error
+    found = hashlib.sha256(content).hexdigest()
+    if found != BUNDLE_SHA256:
+        raise ModelError(
+            f"{bundle} has SHA-256 {found[:12]}…, wanted {BUNDLE_SHA256[:12]}…: install mien again"
+        )
+    with zipfile.ZipFile(bundle) as archive:
+        return {name: archive.read(name) for name in archive.namelist()}
+
+
+@cache
+def _anchors() -> np.ndarray:
+    """(896, 2) float32: centres of the detector's cells, fractions of its input."""
+    rows: list[Any] = []
+    for stride, repeats in ((8, 2), (16, 6)):
+        cells = _DETECTOR_PX // stride
+        line = (np.arange(cells) + 0.5) / cells
+        y, x = np.meshgrid(line, line, indexing="ij")
+        rows.append(np.repeat(np.stack([x, y], -1).reshape(-1, 2), repeats, axis=0))
+    return np.concatenate(rows).astype(np.float32)
+
+
+def _decode_detections(
+    regressors: np.ndarray, logits: np.ndarray, threshold: float
+) -> list[Detection]:
+    """Detections in the detector's own pixels. regressors: (896, 16); logits: (896,)."""
+    scores = _sigmoid(np.clip(logits, -_MAX_LOGIT, _MAX_LOGIT).astype(np.float64))
+    kept = np.flatnonzero(scores >= threshold)
+    kept = kept[np.argsort(-scores[kept], kind="stable")]
+    pairs = regressors[kept].reshape(-1, 8, 2).astype(np.float64)
+    center = pairs[:, 0] + _anchors()[kept] * _DETECTOR_PX
+    boxes = np.concatenate([center - pairs[:, 1] / 2, center + pairs[:, 1] / 2], axis=1)
+    key_points = pairs[:, 2:] + _anchors()[kept, None] * _DETECTOR_PX
+    return _merged(boxes, key_points, scores[kept])
+
+
+def _merged(boxes: np.ndarray, key_points: np.ndarray, scores: np.ndarray) -> list[Detection]:
+    """Weighted non-maximum suppression. Rows come best score first."""
+    merged = []
+    left = np.arange(len(boxes))
+    while len(left):
+        same = overlap(boxes[left[0]], boxes[left]) > _OVERLAP
+        same[0] = True
+        group = left[same]
+        weights = scores[group] / scores[group].sum()
+        merged.append(
+            Detection(
+                np.einsum("n,nk->k", weights, boxes[group]),
+                np.einsum("n,nkd->kd", weights, key_points[group]),
+                float(scores[left[0]]),
+            )
+        )
+        left = left[~same]
+    return merged
+
+
+def overlap(box: np.ndarray, boxes: np.ndarray) -> np.ndarray:
+    """Intersection over union of one (4,) box with (N, 4) boxes."""
+    low = np.maximum(box[:2], boxes[:, :2])
+    high = np.minimum(box[2:], boxes[:, 2:])
+    shared = np.clip(high - low, 0, None).prod(axis=1)
+    areas = (boxes[:, 2:] - boxes[:, :2]).prod(axis=1)
+    total = areas + (box[2:] - box[:2]).prod() - shared
+    return shared / np.maximum(total, 1e-9)
+
+
+def _in_image(detection: Detection, offset: np.ndarray, scale: float) -> Detection:
+    box = (detection.box.reshape(2, 2) - offset) / scale
+    return Detection(box.ravel(), (detection.key_points - offset) / scale, detection.score)
+
+
+def _sigmoid(logit: Any) -> Any:
+    return 1 / (1 + np.exp(-logit))

@@ -1,0 +1,155 @@
+"""Finished pieces of an extraction, kept beside the table until it is whole.
+
+A clip's rows lie in numbered Arrow files of a folder of its own. Each is
+written whole or not at all and carries what is needed to go on after it: the
+last frame and the tracker's state. So an interrupt, a kill or a full disk
+costs one piece at most, in the middle of a long recording too.
+
+Points in a part are (rows, 478, 3) float32 fractions of the frame, NaN for no face.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from mien.files import replacing
+from mien.recording.tracking import TrackedFace
+from mien.recording.video import Frame, Position
+from mien.tables import POINT_COUNT
+
+_METADATA_KEY = b"mien.part"
+_POINTS = pa.list_(pa.float32(), 3 * POINT_COUNT)
+
+
+@dataclass
+class Rows:
+    """Rows gathered for the next part."""
+
+    columns: dict[str, list[Any]] = field(
+        default_factory=lambda: {
+            name: []
+            for name in ("frame_num", "time_s", "width_px", "height_px", "presence", "face_id")
+        }
+    )
+    points: list[np.ndarray] = field(default_factory=list)
+    frames: int = 0
+
+    def add(self, frame: Frame, faces: list[TrackedFace]) -> None:
+        """One row a face; one row of NaN when there is none."""
+        height, width = frame.image.shape[:2]
+        self.frames += 1
+        scale = np.array([1 / width, 1 / height, 1 / width], np.float32)
+        for face in faces or [None]:
+            if face is None:
+                self.points.append(np.full((POINT_COUNT, 3), np.nan, np.float32))
+            else:
+                self.points.append(face.points * scale)
+            values = (
+                frame.index,
+                frame.time_s,
+                width,
+                height,
+                face.presence if face else 0.0,
+                face.face_id if face else None,
+            )
+            for column, value in zip(self.columns.values(), values, strict=True):
+                column.append(value)
+
+    def table(self) -> pa.Table:
+        points = np.stack(self.points) if self.points else np.zeros((0, 3), np.float32)
+        flat = pa.FixedSizeListArray.from_arrays(pa.array(points.ravel()), type=_POINTS)
+        types = (pa.int64(), pa.float64(), pa.int32(), pa.int32(), pa.float32(), pa.int32())
+        arrays = [pa.array(v, t) for v, t in zip(self.columns.values(), types, strict=True)]
+        return pa.table([*arrays, flat], names=[*self.columns, "points"])
+
+
+@dataclass(frozen=True)
+class ClipParts:
+    """The parts of one clip. `key` says what they were made from and how."""
+
+    folder: Path
+    key: dict[str, Any]
+
+    @classmethod
+    def of(cls, parts_folder: Path, key: dict[str, Any]) -> ClipParts:
+        name = hashlib.sha256(key["clip"].encode()).hexdigest()[:24]
+        return cls(parts_folder / name, key)
+
+    def last(self) -> dict[str, Any] | None:
+        """What the last part says; None when there is none or it was made otherwise.
+
+        Parts of another file or of other settings are removed.
+        """
+        paths = self._paths()
+        if not paths:
+            return None
+        said = _said(paths[-1])
+        if said is None or said["key"] != self.key or said["number"] != len(paths) - 1:
+            self.remove()
+            return None
+        return said
+
+    def write(self, rows: Rows, *, last: Position, state: dict[str, Any], final: bool) -> None:
+        """Add a part. Raises InputError when the disk is full."""
+        number = len(self._paths())
+        said = {
+            "key": self.key,
+            "number": number,
+            "last": [last.index, last.time_s],
+            "state": state,
+            "final": final,
+        }
+        table = rows.table().replace_schema_metadata({_METADATA_KEY: json.dumps(said)})
+        with (
+            replacing(self.folder / f"{number:06d}.arrow") as path,
+            pa.OSFile(str(path), "wb") as sink,
+            pa.ipc.new_file(sink, table.schema) as writer,
+        ):
+            writer.write_table(table)
+
+    def tables(self) -> Iterator[pa.Table]:
+        """The rows, part by part."""
+        for path in self._paths():
+            with pa.OSFile(str(path), "rb") as source:
+                yield pa.ipc.open_file(source).read_all()
+
+    def remove(self) -> None:
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    def _paths(self) -> list[Path]:
+        return sorted(self.folder.glob("??????.arrow")) if self.folder.is_dir() else []
+
+
+def points_in(part: pa.Table) -> np.ndarray:
+    """The points of a part: (rows, 478, 3) float32."""
+    lists = part.column("points").combine_chunks()
+    return lists.flatten().to_numpy().reshape(-1, POINT_COUNT, 3)
+
+
+def left_behind(parts_folder: Path) -> list[ClipParts]:
+    """Every clip that has parts here, as its own last part describes it."""
+    found = []
+    for folder in sorted(parts_folder.glob("*/")) if parts_folder.is_dir() else []:
+        paths = sorted(folder.glob("??????.arrow"))
+        said = _said(paths[-1]) if paths else None
+        if said is not None:
+            found.append(ClipParts(folder, said["key"]))
+    return found
+
+
+def _said(path: Path) -> dict[str, Any] | None:
+    try:
+        with pa.OSFile(str(path), "rb") as source:
+            metadata = pa.ipc.open_file(source).schema.metadata or {}
+        return dict(json.loads(metadata[_METADATA_KEY]))
+    except (pa.ArrowInvalid, OSError, KeyError, json.JSONDecodeError):
+        return None

@@ -1,0 +1,136 @@
+"""Many recordings over several processes, each clip by one of them.
+
+A worker ends with its parent, even when the parent is killed. A recording on
+which a worker dies is tried once more alone, then listed as failed, so that
+one hostile file does not stop the batch.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import signal
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
+from multiprocessing import connection
+from pathlib import Path
+from typing import Any
+
+from mien.config import ExtractSettings
+from mien.errors import MienError
+from mien.recording.extract import ClipDone, extract_clip
+from mien.recording.sources import Source
+
+_POLL_S = 0.2
+_REPORT_EVERY_FRAMES = 10
+_counter: Any = None  # in a worker: the frames done by all, shared with the parent
+
+
+def extract_all(
+    sources: Sequence[Source],
+    parts_folder: Path,
+    settings: ExtractSettings,
+    *,
+    workers: int,
+    on_frames: Callable[[int], None] = lambda _: None,
+) -> Iterator[ClipDone]:
+    """Extract every source into parts; yield each clip as it is done, in any order."""
+    if workers == 1:
+        for source in sources:
+            yield _guarded(source, parts_folder, settings, on_frames)
+        return
+    crashed: list[Source] = []
+    yield from _in_pool(sources, parts_folder, settings, workers, on_frames, crashed)
+    for source in crashed:  # whoever was under way when a worker died: each alone
+        again: list[Source] = []
+        yield from _in_pool([source], parts_folder, settings, 1, on_frames, again)
+        if again:
+            yield ClipDone(source.clip, failure="the decoder crashed on it, twice")
+
+
+def _in_pool(
+    sources: Sequence[Source],
+    parts_folder: Path,
+    settings: ExtractSettings,
+    workers: int,
+    on_frames: Callable[[int], None],
+    crashed: list[Source],
+) -> Iterator[ClipDone]:
+    context = multiprocessing.get_context("spawn")
+    counter = context.Value("q", 0)
+    executor = ProcessPoolExecutor(
+        min(workers, len(sources)), context, initializer=_start_worker, initargs=(counter,)
+    )
+    try:
+        jobs: dict[Future[ClipDone], Source] = {
+            executor.submit(_run, source, parts_folder, settings): source for source in sources
+        }
+        seen = 0
+        while jobs:
+            done, _ = wait(jobs, timeout=_POLL_S, return_when=FIRST_COMPLETED)
+            on_frames(counter.value - seen)
+            seen = counter.value
+            for job in done:
+                source = jobs.pop(job)
+                try:
+                    yield job.result()
+                except BrokenProcessPool:
+                    crashed.append(source)
+    except BaseException:
+        _kill(executor)
+        raise
+    executor.shutdown(cancel_futures=True)
+
+
+def _kill(executor: ProcessPoolExecutor) -> None:
+    for process in list((executor._processes or {}).values()):
+        process.kill()  # what they finished is on the disk
+    executor.shutdown(wait=False, cancel_futures=True)
+
+
+def _start_worker(counter: Any) -> None:
+    global _counter
+    _counter = counter
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent decides
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+
+
+def _end_with_parent() -> None:
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        connection.wait([parent.sentinel])
+        os._exit(1)
+
+
+def _run(source: Source, parts_folder: Path, settings: ExtractSettings) -> ClipDone:
+    pending = 0
+
+    def count(frames: int) -> None:
+        nonlocal pending
+        pending += frames
+        if pending >= _REPORT_EVERY_FRAMES:
+            with _counter.get_lock():
+                _counter.value += pending
+            pending = 0
+
+    done = _guarded(source, parts_folder, settings, count)
+    with _counter.get_lock():
+        _counter.value += pending
+    return done
+
+
+def _guarded(
+    source: Source,
+    parts_folder: Path,
+    settings: ExtractSettings,
+    on_frames: Callable[[int], None],
+) -> ClipDone:
+    """One clip. An error that nobody foresaw is that clip's failure, named, not the batch's."""
+    try:
+        return extract_clip(source, parts_folder, settings, on_frames)
+    except MienError:
+        raise  # a full disk, a broken install: no clip would fare better
+    except Exception as error:
+        return ClipDone(source.clip, failure=f"unexpected {type(error).__name__}: {error}")

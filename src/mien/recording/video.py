@@ -1,0 +1,294 @@
+"""Frames out of recordings: video files, photos, webcams and network streams.
+
+A Frame's image is (H, W, 3) uint8 RGB, already turned upright by the file's
+rotation flag. Times are presentation times in seconds, as the file gives them.
+"""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import av
+import cv2
+import numpy as np
+from av.video.reformatter import VideoReformatter
+from PIL import Image, ImageOps
+
+from mien.errors import VideoError
+from mien.files import redacted, without_credentials
+
+VIDEO_SUFFIXES = frozenset(
+    ".3gp .asf .avi .flv .m2ts .m4v .mkv .mov .mp4 .mpeg .mpg .mts .ogv .ts .vob .webm .wmv".split()
+)
+PHOTO_SUFFIXES = frozenset(".bmp .jpeg .jpg .png .tif .tiff .webp".split())
+# Containers whose header states a length, so that a file cut short can be told.
+_DECLARES_LENGTH = {"flv", "mov", "mp4", "matroska", "webm", "avi"}
+_MISSING_S = 0.5  # the shortest missing end that counts: audio and video rarely end together
+_FALLBACK_FPS = 25.0
+_TURNS = {90: cv2.ROTATE_90_COUNTERCLOCKWISE, 180: cv2.ROTATE_180, 270: cv2.ROTATE_90_CLOCKWISE}
+_STREAM_TIMEOUT_S = 10.0
+
+
+@dataclass(frozen=True)
+class Frame:
+    """One upright image, its 0-based index in presentation order and its time."""
+
+    index: int
+    time_s: float
+    image: np.ndarray
+
+
+@dataclass(frozen=True)
+class Position:
+    """Where reading goes on: the last frame that is done with."""
+
+    index: int
+    time_s: float
+
+
+def is_photo(path: str | Path) -> bool:
+    """Whether a path is read as a photo: one frame at 0 s."""
+    return Path(path).suffix.lower() in PHOTO_SUFFIXES
+
+
+def read_frames(path: str | Path, *, after: Position | None = None) -> Iterator[Frame]:
+    """Yield the frames of a video file or photo, in presentation order.
+
+    after: yield only what follows this frame, seeking there where the file
+    allows it. Memory does not grow with the length.
+    Raises VideoError, at the first frame or later, when the file is missing,
+    empty, no video, or ends before its header says.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise VideoError(f"no file at {path}")
+    if path.stat().st_size == 0:
+        raise VideoError("the file is empty (0 bytes)")
+    if is_photo(path):
+        if after is None:
+            yield Frame(0, 0.0, read_photo(path))
+        return
+    try:
+        yield from _decode(path, after)
+    except (av.error.FFmpegError, ValueError) as error:
+        raise VideoError(_reason(error)) from error
+
+
+def read_photo(path: str | Path) -> np.ndarray:
+    """A photo as (H, W, 3) uint8 RGB, upright by its EXIF flag.
+
+    Raises VideoError when it is no photo, is cut short or is absurdly large.
+    """
+    try:
+        with Image.open(path) as photo:
+            return np.asarray(ImageOps.exif_transpose(photo).convert("RGB"))
+    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
+        raise VideoError(f"not a readable photo: {str(error).splitlines()[0]}") from error
+
+
+def expected_frames(paths: list[Path]) -> int | None:
+    """About how many frames some files hold, for a progress bar; None if unknown.
+
+    Headers are read of at most 100 files spread over the list, and the rest guessed by size.
+    """
+    sample = paths[:: max(1, len(paths) // 100)]
+    counts = [(count, path.stat().st_size) for path in sample if (count := _frame_count(path))]
+    if not counts:
+        return None
+    sizes = [path.stat().st_size for path in paths if path.is_file()]
+    frames, size = (sum(column) for column in zip(*counts, strict=True))
+    return round(frames * (1 if len(sample) == len(paths) else sum(sizes) / max(size, 1)))
+
+
+def _frame_count(path: Path) -> int | None:
+    """The number of frames that the header tells; None if it does not."""
+    if is_photo(path):
+        return 1 if path.is_file() else None
+    try:
+        with av.open(str(path)) as container:
+            stream = container.streams.video[0]
+            seconds = (container.duration or 0) / av.time_base
+            return stream.frames or round(seconds * float(stream.average_rate or 0)) or None
+    except (av.error.FFmpegError, IndexError, ValueError):
+        return None
+
+
+def read_stream(
+    address: str,
+    *,
+    duration_s: float | None = None,
+    reconnect_s: float = 2.0,
+    give_up_after_s: float = 60.0,
+    on_event: Callable[[str], None] = lambda _: None,
+) -> Iterator[Frame]:
+    """Yield frames of a network address, going on after a broken connection.
+
+    Times are seconds since the first frame, by this computer's clock, so that a
+    gap in the connection is a gap in time. Stops after `duration_s`.
+    on_event: told in words of each connection lost and regained; no credentials.
+    Raises VideoError when nothing comes for `give_up_after_s`.
+    """
+    shown = without_credentials(address)
+    index, first_s, seen_s = 0, None, time.monotonic()
+    while True:
+        try:
+            for image in _live_images(address):
+                seen_s = time.monotonic()
+                first_s = seen_s if first_s is None else first_s
+                if duration_s is not None and seen_s - first_s > duration_s:
+                    return
+                yield Frame(index, seen_s - first_s, image)
+                index += 1
+            reason = "the stream ended"
+        except (av.error.FFmpegError, ValueError) as error:
+            reason = _reason(error)
+        now_s = time.monotonic()
+        if now_s - seen_s > give_up_after_s:
+            raise VideoError(f"{shown}: nothing for {give_up_after_s:g} s ({reason})")
+        if first_s is not None and duration_s is not None and now_s - first_s > duration_s:
+            return
+        on_event(f"{shown}: {reason}; connecting again")
+        time.sleep(reconnect_s)
+
+
+def read_webcam(number: int, *, duration_s: float | None = None) -> Iterator[Frame]:
+    """Yield frames of the computer's camera `number`, with times since the first one.
+
+    Raises VideoError when there is no such camera or it stops.
+    """
+    capture = cv2.VideoCapture(number)
+    try:
+        if not capture.isOpened():
+            raise VideoError(f"no camera {number} here, or another program holds it")
+        index, first_s = 0, time.monotonic()
+        while duration_s is None or time.monotonic() - first_s <= duration_s:
+            arrived, image = capture.read()
+            if not arrived:
+                raise VideoError(f"camera {number} stopped after {index} frames")
+            yield Frame(index, time.monotonic() - first_s, cv2.cvtColor(image, cv2.COLOR_BGR2RGB))
+            index += 1
+    finally:
+        capture.release()
+
+
+def _decode(path: Path, after: Position | None) -> Iterator[Frame]:
+    with av.open(str(path)) as container:
+        stream = _video_stream(container)
+        if after is not None and not _seek(container, stream, after.time_s):
+            container.seek(0)
+        index, length = -1 if after is None else None, _LengthCheck(container)
+        to_rgb = VideoReformatter()
+        last_s = -1.0
+        for packet in container.demux():
+            length.see(packet)
+            if packet.stream is not stream:
+                continue
+            for picture in packet.decode():
+                time_s = _time_s(picture, stream, last_s)
+                last_s = time_s
+                if index is None:  # only after a seek: wait for the frame that is known
+                    if after is not None and time_s >= after.time_s - 1e-6:
+                        index = after.index
+                        if time_s <= after.time_s + 1e-6:
+                            continue
+                    else:
+                        continue
+                index += 1
+                if after is not None and index <= after.index:
+                    continue
+                yield Frame(index, time_s, _upright(picture, to_rgb))
+        length.end(last_s)
+
+
+def _video_stream(container: av.container.InputContainer) -> av.video.stream.VideoStream:
+    if not container.streams.video:
+        raise VideoError("it has no video, only " + _kinds(container))
+    stream = container.streams.video[0]
+    stream.codec_context.thread_count = 1  # one worker, one core
+    return stream
+
+
+def _kinds(container: av.container.InputContainer) -> str:
+    return ", ".join(sorted({stream.type for stream in container.streams})) or "nothing"
+
+
+def _seek(container: av.container.InputContainer, stream: object, time_s: float) -> bool:
+    """Go to a key frame at or before a time; False when the file cannot."""
+    try:
+        container.seek(int(time_s / stream.time_base), stream=stream, backward=True)  # type: ignore
+        first = next((p for p in container.decode(stream) if p.time is not None), None)
+        if first is None or first.time > time_s + 1e-6:
+            return False
+        container.seek(int(time_s / stream.time_base), stream=stream, backward=True)  # type: ignore
+        return True
+    except av.error.FFmpegError:
+        return False
+
+
+def _time_s(picture: av.VideoFrame, stream: av.video.stream.VideoStream, last_s: float) -> float:
+    if picture.time is not None:
+        return float(picture.time)
+    return max(last_s, 0.0) + 1 / float(stream.average_rate or _FALLBACK_FPS)
+
+
+def _upright(picture: av.VideoFrame, to_rgb: VideoReformatter) -> np.ndarray:
+    image = to_rgb.reformat(picture, format="rgb24", threads=1).to_ndarray()
+    turn = _TURNS.get(round(picture.rotation) % 360)
+    return image if turn is None else cv2.rotate(image, turn)
+
+
+class _LengthCheck:
+    """Tells whether a file ended before its header says, or lost packets."""
+
+    def __init__(self, container: av.container.InputContainer) -> None:
+        names = set(container.format.name.split(","))
+        known = container.duration is not None and names & _DECLARES_LENGTH
+        self.declared_s = container.duration / av.time_base if known else None
+        self.first_s, self.last_s = float("inf"), float("-inf")
+        self.damaged_packets = 0
+
+    def see(self, packet: av.Packet) -> None:
+        self.damaged_packets += packet.is_corrupt
+        if packet.pts is not None and packet.time_base is not None:
+            start_s = float(packet.pts * packet.time_base)
+            self.first_s = min(self.first_s, start_s)
+            self.last_s = max(
+                self.last_s, start_s + float((packet.duration or 0) * packet.time_base)
+            )
+
+    def end(self, last_frame_s: float) -> None:
+        if self.last_s == float("-inf"):
+            raise VideoError("it holds no frame that can be decoded")
+        if self.damaged_packets:
+            raise VideoError(
+                f"it is truncated or damaged: {self.damaged_packets} broken packets, "
+                f"readable until {max(last_frame_s, 0):.2f} s"
+            )
+        missing_s = (self.declared_s or 0) - (self.last_s - min(self.first_s, 0))
+        if missing_s > _MISSING_S:
+            raise VideoError(
+                f"it is truncated: its header says {self.declared_s:.2f} s, "
+                f"it ends at {self.last_s:.2f} s"
+            )
+
+
+def _live_images(address: str) -> Iterator[np.ndarray]:
+    options = {"rtsp_transport": "tcp"} if address.lower().startswith("rtsp") else {}
+    with av.open(address, options=options, timeout=_STREAM_TIMEOUT_S) as container:
+        stream, to_rgb = _video_stream(container), VideoReformatter()
+        for picture in container.decode(stream):
+            yield _upright(picture, to_rgb)
+
+
+def _reason(error: Exception) -> str:
+    """An error of libav in a few words: no address, no path, no number."""
+    text = getattr(error, "strerror", None) or str(error)
+    text = redacted(re.sub(r"^\[Errno -?\d+\] ", "", text.splitlines()[0]))
+    if isinstance(error, av.error.InvalidDataError | av.error.EOFError):
+        return f"not a video that can be read, or cut short ({text})"
+    return text
+
