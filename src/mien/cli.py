@@ -5,8 +5,10 @@ Exit codes: 0 done, 2 wrong use or input, 3 done but for the failures listed.
 
 from __future__ import annotations
 
+import functools
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -24,7 +26,8 @@ DONE_BUT_FOR_FAILURES = 3
 INTERRUPTED = 130
 
 app = typer.Typer(
-    help="Face video to 478-point landmarks, landmarks to emotion probabilities.\n\n" + INTENDED_USE,
+    help="Face video to 478-point landmarks, landmarks to emotion probabilities.\n\n"
+    + INTENDED_USE,
     no_args_is_help=True,
     rich_markup_mode="markdown",
     pretty_exceptions_enable=False,
@@ -37,17 +40,24 @@ err = Console(stderr=True, soft_wrap=True, highlight=False)
 def main() -> None:
     """Run the command. An error that mien foresees is one line, without a trace."""
     try:
-        app(standalone_mode=True)
+        app()
     except MienError as error:
-        err.print(f"[bold red]error:[/] {escape(_one_line(error))}")
+        err.print(f"[bold red]error:[/] {escape(' '.join(str(error).split()))}")
         sys.exit(error.exit_code)
-    except KeyboardInterrupt:
-        err.print("stopped; run the same command again to go on from here")
-        sys.exit(INTERRUPTED)
 
 
-def _one_line(error: Exception) -> str:
-    return " ".join(str(error).split())
+def _resumable(verb: Callable[..., None]) -> Callable[..., None]:
+    """A verb that Ctrl-C stops with what it has kept."""
+
+    @functools.wraps(verb)
+    def run(*args: Any, **kwargs: Any) -> None:
+        try:
+            verb(*args, **kwargs)
+        except KeyboardInterrupt as interrupt:
+            err.print("stopped; run the same command again to go on from here")
+            raise typer.Exit(INTERRUPTED) from interrupt
+
+    return run
 
 
 def _version(wanted: bool) -> None:
@@ -66,10 +76,13 @@ def _options(
 
 
 @app.command()
+@_resumable
 def extract(
     paths: Annotated[
         list[str] | None,
-        typer.Argument(metavar="PATH…", help="Video files, photos, folders, or one rtsp:// address."),
+        typer.Argument(
+            metavar="PATH…", help="Video files, photos, folders, or one rtsp:// address."
+        ),
     ] = None,
     output: Annotated[
         Path, typer.Option("--output", "-o", help="The table to write: .parquet or .csv.")
@@ -123,6 +136,7 @@ def extract(
                 output,
                 duration_s=duration,
                 on_event=lambda text: err.print(escape(text)),
+                on_failure=_print_failure,
                 on_frames=progress.advance,
                 **options,
             )
@@ -133,7 +147,7 @@ def extract(
                 workers=workers,
                 on_start=progress.start_on,
                 on_frames=progress.advance,
-                on_failure=lambda clip, why: err.print(f"[red]failed:[/] {escape(clip)}: {escape(why)}"),
+                on_failure=_print_failure,
                 **options,
             )
     _print_extracted(result)
@@ -144,6 +158,10 @@ def _address(paths: list[str] | None) -> str | None:
     if addresses and len(paths or []) > 1:
         raise typer.BadParameter("a stream address stands alone: one recording, one table")
     return addresses[0] if addresses else None
+
+
+def _print_failure(clip: str, reason: str) -> None:
+    err.print(f"[red]failed:[/] {escape(clip)}: {escape(reason)}")
 
 
 def _print_extracted(result: Any) -> None:

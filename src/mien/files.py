@@ -29,16 +29,23 @@ def replacing(path: str | Path) -> Iterator[Path]:
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp{path.suffix}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise _cannot_write(path, error) from error
+    try:
         yield temporary
         with open(temporary, "rb+") as handle:
             os.fsync(handle.fileno())
         os.replace(temporary, path)
     except OSError as error:
-        if error.filename is not None and str(temporary) not in str(error.filename):
-            raise
-        raise InputError(f"cannot write {path}: {error.strerror or error}") from error
+        if error.filename not in (None, str(temporary)):
+            raise  # the block's own, about another file
+        raise _cannot_write(path, error) from error
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def _cannot_write(path: Path, error: OSError) -> InputError:
+    return InputError(f"cannot write {path}: {error.strerror or error}")
 
 
 def sha256(path: str | Path) -> str:

@@ -107,8 +107,7 @@ def open_landmarks(path: str | Path) -> LandmarkSource:
     known = [name for name in COLUMN_TYPES if name in file_schema.names]
     extra = [name for name in file_schema.names if name not in COLUMN_TYPES]
     schema = pa.schema(
-        [(name, COLUMN_TYPES[name]) for name in known]
-        + [file_schema.field(name) for name in extra]
+        [(name, COLUMN_TYPES[name]) for name in known] + [file_schema.field(name) for name in extra]
     )
     return LandmarkSource(path, schema, file_schema, row_count, metadata)
 
@@ -120,16 +119,20 @@ def read_landmarks(path: str | Path, columns: Sequence[str] | None = None) -> pa
     if batches:
         return pa.Table.from_batches(batches)
     names = source.schema.names if columns is None else columns
-    return pa.schema([source.schema.field(n) for n in names if n in source.schema.names]).empty_table()
+    return pa.schema(
+        [source.schema.field(n) for n in names if n in source.schema.names]
+    ).empty_table()
 
 
 def points_of(rows: pa.RecordBatch | pa.Table) -> np.ndarray:
     """The points of some rows: (N, 478, 3) float32, NaN where the table has null."""
     flat = np.empty((rows.num_rows, 3 * POINT_COUNT), np.float32)
     for index, name in enumerate(POINT_COLUMNS):
-        flat[:, index] = rows.column(name).to_numpy(zero_copy_only=False) if isinstance(
-            rows, pa.RecordBatch
-        ) else rows.column(name).to_numpy()
+        flat[:, index] = (
+            rows.column(name).to_numpy(zero_copy_only=False)
+            if isinstance(rows, pa.RecordBatch)
+            else rows.column(name).to_numpy()
+        )
     return flat.reshape(-1, POINT_COUNT, 3)
 
 

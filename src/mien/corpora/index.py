@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
@@ -69,7 +69,7 @@ def label_of(clip: str, labels: LabelFile | None = None) -> ClipLabel:
     return ClipLabel(given.emotion or named.emotion, given.subject or named.subject, named.corpus)
 
 
-def _columns(names: list[str] | tuple[str, ...], path: Path) -> tuple[str, str | None, str | None]:
+def _columns(names: Sequence[str], path: Path) -> tuple[str, str | None, str | None]:
     by_lower = {name.strip().lower(): name for name in names}
     clip, emotion, subject = (
         next((by_lower[name] for name in known if name in by_lower), None)

@@ -110,4 +110,3 @@ def _mesh() -> FaceMesh:
 
     cv2.setNumThreads(1)  # a worker is one core
     return FaceMesh()
-

@@ -88,9 +88,7 @@ class FaceMesh:
         scale = _DETECTOR_PX / max(height, width)
         offset = (_DETECTOR_PX - scale * np.array([width, height])) / 2
         matrix = np.array([[scale, 0, offset[0]], [0, scale, offset[1]]])
-        square = cv2.warpAffine(
-            image, matrix, (_DETECTOR_PX, _DETECTOR_PX), flags=cv2.INTER_LINEAR
-        )
+        square = cv2.warpAffine(image, matrix, (_DETECTOR_PX, _DETECTOR_PX), flags=cv2.INTER_LINEAR)
         np.multiply(square, np.float32(1 / 127.5), out=self._detector.input)
         self._detector.input -= 1
         outputs = self._detector.run()

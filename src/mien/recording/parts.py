@@ -48,7 +48,8 @@ class Rows:
         height, width = frame.image.shape[:2]
         self.frames += 1
         scale = np.array([1 / width, 1 / height, 1 / width], np.float32)
-        for face in faces or [None]:
+        found: list[TrackedFace | None] = [*faces] or [None]
+        for face in found:
             if face is None:
                 self.points.append(np.full((POINT_COUNT, 3), np.nan, np.float32))
             else:

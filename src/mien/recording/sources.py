@@ -36,18 +36,18 @@ class Source:
 def find_sources(paths: Iterable[str | Path]) -> list[Source]:
     """The recordings in some files and folders, named and in order.
 
-    A clip is named by its path below the folder that was given; with several
-    paths, below the deepest folder that holds them all, so that equal names in
-    two folders stay two clips.
+    A clip is named by its path below the folder that was given; of several paths,
+    below the deepest folder that holds them all, so that equal names in two
+    folders stay two clips.
     Raises InputError when a path does not exist or a folder holds no recording.
     """
-    given = [Path(path) for path in paths]
+    given = [Path(os.path.abspath(path)) for path in paths]
     if not given:
         raise InputError("nothing to extract: give video files, photos or folders")
     files: dict[Path, None] = {}
     for path in given:
         files.update(dict.fromkeys(_files_below(path) if path.is_dir() else [_existing(path)]))
-    root = _root(given)
+    root = os.path.commonpath([path if path.is_dir() else path.parent for path in given])
     return [Source(_name(file, root), file) for file in files]
 
 
@@ -62,8 +62,7 @@ def _files_below(folder: Path) -> list[Path]:
         Path(place) / name
         for place, _, names in os.walk(folder)
         for name in names
-        if Path(name).suffix.lower() in VIDEO_SUFFIXES | PHOTO_SUFFIXES
-        and not name.startswith(".")
+        if Path(name).suffix.lower() in VIDEO_SUFFIXES | PHOTO_SUFFIXES and not name.startswith(".")
     ]
     if not found:
         raise InputError(
@@ -73,12 +72,7 @@ def _files_below(folder: Path) -> list[Path]:
     return sorted(found)
 
 
-def _root(given: list[Path]) -> Path:
-    if len(given) == 1 and given[0].is_dir():
-        return given[0].absolute()
-    return Path(os.path.commonpath([path.absolute().parent for path in given]))
-
-
-def _name(file: Path, root: Path) -> str:
-    name = Path(os.path.normpath(file.absolute())).relative_to(os.path.normpath(root)).as_posix()
+def _name(file: Path, root: str) -> str:
+    """The path below a folder, with what is no Unicode replaced."""
+    name = file.relative_to(root).as_posix()
     return name.encode("utf-8", "surrogateescape").decode("utf-8", "replace")

@@ -150,8 +150,10 @@ class FaceTracker:
             return replace(track, region=region, seen_s=time_s)
         step_s = max(time_s - track.seen_s, 1e-3)
         speed = (
-            0.5 * track.speed_px_s[0] + 0.5 * (region.center_x_px - track.region.center_x_px) / step_s,
-            0.5 * track.speed_px_s[1] + 0.5 * (region.center_y_px - track.region.center_y_px) / step_s,
+            0.5 * track.speed_px_s[0]
+            + 0.5 * (region.center_x_px - track.region.center_x_px) / step_s,
+            0.5 * track.speed_px_s[1]
+            + 0.5 * (region.center_y_px - track.region.center_y_px) / step_s,
         )
         fitted = _aligned(_normalised(points), track.shape)
         shape = track.shape + np.float32(_SHAPE_RATE) * (fitted - track.shape)

@@ -27,7 +27,7 @@ VIDEO_SUFFIXES = frozenset(
 PHOTO_SUFFIXES = frozenset(".bmp .jpeg .jpg .png .tif .tiff .webp".split())
 # Containers whose header states a length, so that a file cut short can be told.
 _DECLARES_LENGTH = {"flv", "mov", "mp4", "matroska", "webm", "avi"}
-_MISSING_S = 0.5  # the shortest missing end that counts: audio and video rarely end together
+_MISSING_S = 0.25  # the shortest missing end that counts, beyond the longest step between packets
 _FALLBACK_FPS = 25.0
 _TURNS = {90: cv2.ROTATE_90_COUNTERCLOCKWISE, 180: cv2.ROTATE_180, 270: cv2.ROTATE_90_CLOCKWISE}
 _STREAM_TIMEOUT_S = 10.0
@@ -130,7 +130,8 @@ def read_stream(
     Times are seconds since the first frame, by this computer's clock, so that a
     gap in the connection is a gap in time. Stops after `duration_s`.
     on_event: told in words of each connection lost and regained; no credentials.
-    Raises VideoError when nothing comes for `give_up_after_s`.
+    Raises VideoError when it cannot be opened at first, or when nothing comes for
+    `give_up_after_s` later.
     """
     shown = without_credentials(address)
     index, first_s, seen_s = 0, None, time.monotonic()
@@ -147,9 +148,11 @@ def read_stream(
         except (av.error.FFmpegError, ValueError) as error:
             reason = _reason(error)
         now_s = time.monotonic()
+        if first_s is None:
+            raise VideoError(f"{shown}: {reason}")
         if now_s - seen_s > give_up_after_s:
             raise VideoError(f"{shown}: nothing for {give_up_after_s:g} s ({reason})")
-        if first_s is not None and duration_s is not None and now_s - first_s > duration_s:
+        if duration_s is not None and now_s - first_s > duration_s:
             return
         on_event(f"{shown}: {reason}; connecting again")
         time.sleep(reconnect_s)
@@ -249,12 +252,15 @@ class _LengthCheck:
         known = container.duration is not None and names & _DECLARES_LENGTH
         self.declared_s = container.duration / av.time_base if known else None
         self.first_s, self.last_s = float("inf"), float("-inf")
+        self.longest_step_s = 0.0  # of silence between packets: the last frame may stand as long
         self.damaged_packets = 0
 
     def see(self, packet: av.Packet) -> None:
         self.damaged_packets += packet.is_corrupt
         if packet.pts is not None and packet.time_base is not None:
             start_s = float(packet.pts * packet.time_base)
+            if self.last_s > float("-inf"):
+                self.longest_step_s = max(self.longest_step_s, start_s - self.last_s)
             self.first_s = min(self.first_s, start_s)
             self.last_s = max(
                 self.last_s, start_s + float((packet.duration or 0) * packet.time_base)
@@ -269,7 +275,7 @@ class _LengthCheck:
                 f"readable until {max(last_frame_s, 0):.2f} s"
             )
         missing_s = (self.declared_s or 0) - (self.last_s - min(self.first_s, 0))
-        if missing_s > _MISSING_S:
+        if missing_s > _MISSING_S + self.longest_step_s:
             raise VideoError(
                 f"it is truncated: its header says {self.declared_s:.2f} s, "
                 f"it ends at {self.last_s:.2f} s"
@@ -291,4 +297,3 @@ def _reason(error: Exception) -> str:
     if isinstance(error, av.error.InvalidDataError | av.error.EOFError):
         return f"not a video that can be read, or cut short ({text})"
     return text
-

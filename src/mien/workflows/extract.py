@@ -104,6 +104,7 @@ def record(
     overwrite: bool = False,
     on_event: Callable[[str], None] = lambda _: None,
     on_frames: Callable[[int], None] = lambda _: None,
+    on_failure: Callable[[str, str], None] = lambda clip, reason: None,
     **settings: Any,
 ) -> ExtractResult:
     """Extract landmarks from a webcam (a number) or a stream address, as they come.
@@ -128,6 +129,7 @@ def record(
             on_event("stopped: writing what was recorded")
         except VideoError as error:
             result.failures[parts.key["clip"]] = str(error)
+            on_failure(parts.key["clip"], str(error))
         live = [p for p in left_behind(folder) if p.key["file"].get("live")]
         return _finish(out, old, live, result, chosen, label_file)
 
@@ -293,7 +295,7 @@ def _count(batch: pa.RecordBatch, result: ExtractResult) -> None:
 
 
 def _write_failures(out: Path, failures: dict[str, str]) -> Path | None:
-    """Keep failures.csv beside the table true: this table's rows anew, other tables' as they are."""
+    """Make failures.csv true for this table. Rows of other tables beside it stay."""
     path = out.with_name("failures.csv")
     others = []
     if path.exists():
@@ -306,4 +308,3 @@ def _write_failures(out: Path, failures: dict[str, str]) -> Path | None:
     with replacing(path) as temporary, open(temporary, "w", newline="", encoding="utf-8") as handle:
         csv.writer(handle).writerows([["table", "clip", "reason"], *rows])
     return path if failures else None
-

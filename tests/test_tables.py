@@ -1,0 +1,171 @@
+"""The landmark table: what is written is read, and what breaks the contract is named."""
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from mien.errors import InputError, ShapeError, TableError
+from mien.tables import (
+    POINT_COLUMNS,
+    TableWriter,
+    has_face,
+    landmark_batch,
+    open_landmarks,
+    points_of,
+    read_landmarks,
+    write_table,
+)
+
+
+def rows(count: int = 5, *, absent: tuple[int, ...] = (2,)) -> pa.RecordBatch:
+    points = np.random.default_rng(0).random((count, 478, 3), np.float32)
+    points[list(absent)] = np.nan
+    return landmark_batch(
+        points,
+        {
+            "video_filename": [f"clip{i // 3}.flv" for i in range(count)],
+            "frame_num": [i % 3 for i in range(count)],
+            "emotion": ["Happy", None] * (count // 2) + ["Sad"] * (count % 2),
+            "time_s": np.arange(count) / 30,
+            "note": [f"extra {i}" for i in range(count)],
+        },
+    )
+
+
+@pytest.mark.parametrize("ending", ["parquet", "csv"])
+def test_what_is_written_is_read(tmp_path: Path, ending: str) -> None:
+    batch = rows()
+    path = write_table([batch], tmp_path / f"t.{ending}")
+    read = read_landmarks(path)
+    assert read.schema.names == batch.schema.names
+    assert np.array_equal(points_of(read), points_of(batch), equal_nan=True)
+    assert read.column("emotion").to_pylist() == batch.column("emotion").to_pylist()
+    assert read.column("note").to_pylist() == batch.column("note").to_pylist()
+
+
+def test_no_face_is_null_in_the_file_and_nan_in_the_array(tmp_path: Path) -> None:
+    path = write_table([rows()], tmp_path / "t.parquet")
+    stored = pq.read_table(path)
+    assert [stored.column(name).null_count for name in ("x_0", "z_477")] == [1, 1]
+    assert has_face(points_of(stored)).tolist() == [True, True, False, True, True]
+
+
+def test_the_public_data_sets_float64_and_any_column_order_are_read(tmp_path: Path) -> None:
+    table = pa.Table.from_batches([rows()])
+    names = sorted(table.schema.names, key=lambda name: name[::-1])
+    wide = [
+        table.column(name).cast(pa.float64() if name in POINT_COLUMNS else table.column(name).type)
+        for name in names
+    ]
+    pq.write_table(pa.table(wide, names=names), tmp_path / "t.parquet")
+    read = read_landmarks(tmp_path / "t.parquet")
+    assert read.schema.field("x_0").type == pa.float32()
+    assert np.array_equal(points_of(read), points_of(table), equal_nan=True)
+
+
+def test_a_table_through_pandas_is_still_the_table(tmp_path: Path) -> None:
+    frame = pa.Table.from_batches([rows()]).to_pandas()
+    frame.to_parquet(tmp_path / "t.parquet")
+    frame.to_csv(tmp_path / "t.csv", index=False)
+    for name in ("t.parquet", "t.csv"):
+        read = points_of(read_landmarks(tmp_path / name))
+        assert np.allclose(read, points_of(rows()), atol=1e-7, equal_nan=True)
+        assert isinstance(frame, pd.DataFrame)
+
+
+@settings(deadline=None, max_examples=9)
+@given(batch_rows=st.integers(1, 9))
+def test_batches_of_any_size_are_the_same_rows(
+    tmp_path_factory: pytest.TempPathFactory, batch_rows: int
+) -> None:
+    path = tmp_path_factory.getbasetemp() / "batches.csv"
+    if not path.exists():
+        write_table([rows(7)], path)
+    batches = list(open_landmarks(path).batches(["frame_num"], batch_rows=batch_rows))
+    assert [value for b in batches for value in b.column(0).to_pylist()] == [0, 1, 2, 0, 1, 2, 0]
+    assert max(b.num_rows for b in batches) <= batch_rows
+
+
+def test_metadata_and_schema_version_come_back(tmp_path: Path) -> None:
+    write_table([rows()], tmp_path / "t.parquet", metadata={"extractor": "x"})
+    assert open_landmarks(tmp_path / "t.parquet").metadata == {
+        "schema_version": 1,
+        "extractor": "x",
+    }
+
+
+def with_columns(path: Path, **changed: object) -> Path:
+    frame = pa.Table.from_batches([rows(absent=())]).to_pandas()
+    for name, values in changed.items():
+        frame[name] = values
+    frame.to_parquet(path)
+    return path
+
+
+def test_468_points_are_refused_with_the_reason(tmp_path: Path) -> None:
+    table = pa.Table.from_batches([rows()])
+    iris = [f"{axis}_{point}" for point in range(468, 478) for axis in "xyz"]
+    pq.write_table(table.drop_columns(iris), tmp_path / "t.parquet")
+    with pytest.raises(ShapeError, match="468 points a row, wanted 478.*without irises"):
+        open_landmarks(tmp_path / "t.parquet")
+
+
+def test_missing_columns_are_named(tmp_path: Path) -> None:
+    table = pa.Table.from_batches([rows()]).drop_columns(["frame_num", "y_7"])
+    pq.write_table(table, tmp_path / "t.parquet")
+    with pytest.raises(TableError, match="lacks frame_num, y_7 "):
+        open_landmarks(tmp_path / "t.parquet")
+
+
+def test_a_wrong_type_is_named(tmp_path: Path) -> None:
+    path = with_columns(tmp_path / "t.parquet", x_3=["a"] * 5)
+    with pytest.raises(TableError, match=r"column x_3 is (large_)?string, wanted float"):
+        open_landmarks(path)
+
+
+def test_a_value_that_does_not_fit_is_named(tmp_path: Path) -> None:
+    path = with_columns(tmp_path / "t.parquet", frame_num=[0.5] * 5)
+    with pytest.raises(TableError, match="column frame_num"):
+        read_landmarks(path)
+
+
+@pytest.mark.parametrize("ending", ["parquet", "csv"])
+@pytest.mark.parametrize("content", [b"", b"PAR1 but no more", b"\x00\xff" * 100])
+def test_a_file_that_is_no_table_is_one_line(tmp_path: Path, ending: str, content: bytes) -> None:
+    path = tmp_path / f"t.{ending}"
+    path.write_bytes(content)
+    with pytest.raises(TableError, match=r"t\.(parquet|csv)") as caught:
+        open_landmarks(path)
+    assert "\n" not in str(caught.value)
+
+
+def test_no_file_says_so(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="no table at"):
+        open_landmarks(tmp_path / "t.parquet")
+
+
+def test_points_of_another_shape_are_refused() -> None:
+    with pytest.raises(ShapeError, match=r"got \(2, 468, 3\)"):
+        landmark_batch(np.zeros((2, 468, 3)), {})
+
+
+def test_an_error_while_writing_leaves_the_old_table(tmp_path: Path) -> None:
+    path = write_table([rows()], tmp_path / "t.parquet")
+    before = path.read_bytes()
+    with pytest.raises(RuntimeError, match="half-way"), TableWriter(path) as writer:
+        writer.write(rows())
+        raise RuntimeError("half-way")
+    assert path.read_bytes() == before
+    assert [p.name for p in tmp_path.iterdir()] == ["t.parquet"]
+
+
+def test_a_table_without_rows_is_not_written(tmp_path: Path) -> None:
+    with pytest.raises(TableError, match="no rows"):
+        write_table([], tmp_path / "t.parquet")
+    assert not list(tmp_path.iterdir())
