@@ -61,7 +61,7 @@ def extract_clip(
         return ClipDone(source.clip, position.index + 1 if position else 0)
     state = before["state"] if before else None
     try:
-        frames = read_frames(source.path, after=position)
+        frames = read_frames(source.path, after=position, padded=True)
         count = extract_frames(frames, parts, settings, state=state, on_frames=on_frames)
     except VideoError as error:
         parts.remove()

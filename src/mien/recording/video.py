@@ -55,11 +55,14 @@ def is_photo(path: str | Path) -> bool:
     return Path(path).suffix.lower() in PHOTO_SUFFIXES
 
 
-def read_frames(path: str | Path, *, after: Position | None = None) -> Iterator[Frame]:
+def read_frames(
+    path: str | Path, *, after: Position | None = None, padded: bool = False
+) -> Iterator[Frame]:
     """Yield the frames of a video file or photo, in presentation order.
 
     after: yield only what follows this frame, seeking there where the file
-    allows it. Memory does not grow with the length.
+    allows it. padded: images of video are (H, W, 4), for speed; ignore the fourth
+    channel. Memory does not grow with the length.
     Raises VideoError, at the first frame or later, when the file is missing,
     empty, no video, or ends before its header says.
     """
@@ -73,7 +76,7 @@ def read_frames(path: str | Path, *, after: Position | None = None) -> Iterator[
             yield Frame(0, 0.0, read_photo(path))
         return
     try:
-        yield from _decode(path, after)
+        yield from _decode(path, after, "rgba" if padded else "rgb24")
     except (av.error.FFmpegError, ValueError) as error:
         raise VideoError(_reason(error)) from error
 
@@ -178,7 +181,7 @@ def read_webcam(number: int, *, duration_s: float | None = None) -> Iterator[Fra
         capture.release()
 
 
-def _decode(path: Path, after: Position | None) -> Iterator[Frame]:
+def _decode(path: Path, after: Position | None, pixels: str) -> Iterator[Frame]:
     with av.open(str(path)) as container:
         stream = _video_stream(container)
         if after is not None and not _seek(container, stream, after.time_s):
@@ -203,7 +206,7 @@ def _decode(path: Path, after: Position | None) -> Iterator[Frame]:
                 index += 1
                 if after is not None and index <= after.index:
                     continue
-                yield Frame(index, time_s, _upright(picture, to_rgb))
+                yield Frame(index, time_s, _upright(picture, to_rgb, pixels))
         length.end(last_s)
 
 
@@ -238,8 +241,10 @@ def _time_s(picture: av.VideoFrame, stream: av.video.stream.VideoStream, last_s:
     return max(last_s, 0.0) + 1 / float(stream.average_rate or _FALLBACK_FPS)
 
 
-def _upright(picture: av.VideoFrame, to_rgb: VideoReformatter) -> np.ndarray:
-    image = to_rgb.reformat(picture, format="rgb24", threads=1).to_ndarray()
+def _upright(
+    picture: av.VideoFrame, to_rgb: VideoReformatter, pixels: str = "rgb24"
+) -> np.ndarray:
+    image = to_rgb.reformat(picture, format=pixels, threads=1).to_ndarray()
     turn = _TURNS.get(round(picture.rotation) % 360)
     return image if turn is None else cv2.rotate(image, turn)
 
@@ -254,17 +259,20 @@ class _LengthCheck:
         self.first_s, self.last_s = float("inf"), float("-inf")
         self.longest_step_s = 0.0  # of silence between packets: the last frame may stand as long
         self.damaged_packets = 0
+        self._units_s: dict[int, float] = {}  # by stream: fractions are slow
 
     def see(self, packet: av.Packet) -> None:
         self.damaged_packets += packet.is_corrupt
-        if packet.pts is not None and packet.time_base is not None:
-            start_s = float(packet.pts * packet.time_base)
-            if self.last_s > float("-inf"):
-                self.longest_step_s = max(self.longest_step_s, start_s - self.last_s)
-            self.first_s = min(self.first_s, start_s)
-            self.last_s = max(
-                self.last_s, start_s + float((packet.duration or 0) * packet.time_base)
-            )
+        if packet.pts is None:
+            return
+        unit_s = self._units_s.get(packet.stream_index)
+        if unit_s is None:
+            unit_s = self._units_s[packet.stream_index] = float(packet.time_base)
+        start_s = packet.pts * unit_s
+        if self.last_s > float("-inf"):
+            self.longest_step_s = max(self.longest_step_s, start_s - self.last_s)
+        self.first_s = min(self.first_s, start_s)
+        self.last_s = max(self.last_s, start_s + (packet.duration or 0) * unit_s)
 
     def end(self, last_frame_s: float) -> None:
         if self.last_s == float("-inf"):

@@ -34,6 +34,8 @@ from mien.tables import (
     open_landmarks,
 )
 
+BATCH_ROWS = 2048
+
 
 @dataclass
 class ExtractResult:
@@ -235,10 +237,9 @@ def _finish(
             for batch in _kept_rows(old, kept):
                 _count(batch, result)
                 writer.write(_labelled(batch, labels) if labels else batch)
-        for part in parts:
-            for batch in _part_rows(part, settings, labels):
-                _count(batch, result)
-                writer.write(batch)
+        for batch in _rows_of(parts, settings, labels):
+            _count(batch, result)
+            writer.write(batch)
     for part in parts:
         part.remove()
     return result
@@ -253,21 +254,33 @@ def _metadata(settings: ExtractSettings) -> dict[str, Any]:
     }
 
 
-def _part_rows(
-    part: ClipParts, settings: ExtractSettings, labels: LabelFile | None
+def _rows_of(
+    parts: list[ClipParts], settings: ExtractSettings, labels: LabelFile | None
 ) -> Iterator[pa.RecordBatch]:
-    clip = part.key["clip"]
-    label = label_of(clip, labels)
-    for table in part.tables():
-        columns = {name: table.column(name).combine_chunks() for name in table.column_names[:-1]}
-        if settings.faces == 1:
-            del columns["face_id"]
-        columns |= {
-            "video_filename": [clip] * table.num_rows,
-            "emotion": [label.emotion] * table.num_rows,
-            "subject": [label.subject] * table.num_rows,
-        }
-        yield landmark_batch(points_in(table), columns)
+    """The parts' rows in the table's columns, many clips a batch: columns cost by the batch."""
+    pending: list[pa.Table] = []
+    for part in parts:
+        label = label_of(part.key["clip"], labels)
+        named = (part.key["clip"], label.emotion, label.subject)
+        for table in part.tables():
+            for name, value in zip(("video_filename", "emotion", "subject"), named, strict=True):
+                values = pa.repeat(pa.scalar(value, pa.string()), table.num_rows)
+                table = table.append_column(name, values)
+            pending.append(table)
+            if sum(table.num_rows for table in pending) >= BATCH_ROWS:
+                yield _landmark_rows(pending, settings)
+                pending = []
+    if pending:
+        yield _landmark_rows(pending, settings)
+
+
+def _landmark_rows(tables: list[pa.Table], settings: ExtractSettings) -> pa.RecordBatch:
+    table = pa.concat_tables(tables).combine_chunks()
+    points = points_in(table)
+    left_out = ["points"] if settings.faces > 1 else ["points", "face_id"]
+    columns = table.drop_columns(left_out)
+    names = columns.column_names
+    return landmark_batch(points, {name: columns.column(name).combine_chunks() for name in names})
 
 
 def _kept_rows(old: LandmarkSource, kept: list[str]) -> Iterator[pa.RecordBatch]:
