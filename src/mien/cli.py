@@ -7,17 +7,15 @@ from __future__ import annotations
 
 import functools
 import sys
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from rich.console import Console
 from rich.markup import escape
-from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
 import mien
+from mien import console
 from mien.config import INTENDED_USE
 from mien.errors import MienError
 from mien.files import is_address
@@ -33,8 +31,19 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-out = Console(soft_wrap=True, highlight=False)
-err = Console(stderr=True, soft_wrap=True, highlight=False)
+
+Table = Annotated[Path, typer.Argument(metavar="TABLE", help="A landmark table, Parquet or CSV.")]
+Overwrite = Annotated[
+    bool, typer.Option("--overwrite", help="Start the table anew, dropping what it holds.")
+]
+Recipe = Annotated[str, typer.Option(help="What to train: seed, the reference's own network.")]
+SplitName = Annotated[
+    str,
+    typer.Option(help="Hold out: subject (people), time (each clip's end), random-frame (leaky)."),
+]
+Folds = Annotated[int, typer.Option(help="Person-disjoint folds.")]
+Seed = Annotated[int, typer.Option(help="For the weights and the folds.")]
+Epochs = Annotated[int, typer.Option(help="Passes over all rows.")]
 
 
 def main() -> None:
@@ -42,7 +51,8 @@ def main() -> None:
     try:
         app()
     except MienError as error:
-        err.print(f"[bold red]error:[/] {escape(' '.join(str(error).split()))}")
+        text = escape(" ".join(str(error).split()))
+        console.err.print(f"[bold red]error:[/] {text}", soft_wrap=True)
         sys.exit(error.exit_code)
 
 
@@ -54,7 +64,7 @@ def _resumable(verb: Callable[..., None]) -> Callable[..., None]:
         try:
             verb(*args, **kwargs)
         except KeyboardInterrupt as interrupt:
-            err.print("stopped; run the same command again to go on from here")
+            console.warn("stopped; run the same command again to go on from here")
             raise typer.Exit(INTERRUPTED) from interrupt
 
     return run
@@ -62,7 +72,7 @@ def _resumable(verb: Callable[..., None]) -> Callable[..., None]:
 
 def _version(wanted: bool) -> None:
     if wanted:
-        out.print(f"mien {mien.__version__}")
+        console.say(f"mien {mien.__version__}")
         raise typer.Exit
 
 
@@ -73,6 +83,39 @@ def _options(
     ] = False,
 ) -> None:
     pass
+
+
+@app.command()
+@_resumable
+def demo(
+    output: Annotated[
+        Path, typer.Option("--output", "-o", help="The folder to write into.")
+    ] = Path("mien-demo"),
+) -> None:
+    """The whole journey on the packaged sample, in a minute.
+
+    Extracts six CREMA-D clips, shows and draws the table, trains, evaluates and
+    writes the report. One actor cannot be split by person, and the demo says so.
+
+    Example:
+
+        mien demo -o demo
+    """
+    from mien.workflows.demo import demo as run
+    from mien.workflows.inspect import describe
+
+    console.say("CREMA-D, actor 1001, six clips (ODbL 1.0 / DbCL 1.0; Cao et al. 2014)")
+    with console.FrameProgress() as progress:
+        result = run(output, on_start=progress.start_on, on_frames=progress.advance)
+    console.show_extracted(result.extracted)
+    console.out.print(describe(result.inspection))
+    console.show_scores(result.trained.results)
+    console.say(result.remark)
+    console.say("")
+    console.say(f"table   {result.extracted.table}")
+    console.say(f"figure  {result.figure}")
+    console.say(f"model   {result.trained.folder}")
+    console.say(f"report  {result.trained.report}")
 
 
 @app.command()
@@ -104,9 +147,7 @@ def extract(
     duration: Annotated[
         float | None, typer.Option(metavar="SECONDS", help="End a live recording after this long.")
     ] = None,
-    overwrite: Annotated[
-        bool, typer.Option("--overwrite", help="Start the table anew, dropping what it holds.")
-    ] = False,
+    overwrite: Overwrite = False,
 ) -> None:
     """Extract 478 landmarks a frame into a table. The same command resumes.
 
@@ -127,30 +168,25 @@ def extract(
     from mien.workflows.extract import extract as run
     from mien.workflows.extract import record
 
-    options: dict[str, Any] = dict(labels=labels, overwrite=overwrite, faces=faces, smooth=smooth)
+    options: dict[str, Any] = dict(
+        labels=labels,
+        overwrite=overwrite,
+        faces=faces,
+        smooth=smooth,
+        on_failure=console.failed,
+    )
     live = webcam if webcam is not None else _address(paths)
-    with _FrameProgress() as progress:
+    with console.FrameProgress() as progress:
+        options["on_frames"] = progress.advance
         if live is not None:
-            result = record(
-                live,
-                output,
-                duration_s=duration,
-                on_event=lambda text: err.print(escape(text)),
-                on_failure=_print_failure,
-                on_frames=progress.advance,
-                **options,
-            )
+            options |= dict(duration_s=duration, on_event=console.warn)
+            result = record(live, output, **options)
         else:
-            result = run(
-                paths or [],
-                output,
-                workers=workers,
-                on_start=progress.start_on,
-                on_frames=progress.advance,
-                on_failure=_print_failure,
-                **options,
-            )
-    _print_extracted(result)
+            options |= dict(workers=workers, on_start=progress.start_on)
+            result = run(paths or [], output, **options)
+    console.show_extracted(result)
+    if result.failures:
+        raise typer.Exit(DONE_BUT_FOR_FAILURES)
 
 
 def _address(paths: list[str] | None) -> str | None:
@@ -160,60 +196,214 @@ def _address(paths: list[str] | None) -> str | None:
     return addresses[0] if addresses else None
 
 
-def _print_failure(clip: str, reason: str) -> None:
-    err.print(f"[red]failed:[/] {escape(clip)}: {escape(reason)}")
+@app.command()
+def inspect(
+    table: Table,
+    rows: Annotated[int, typer.Option(help="Rows to preview.")] = 5,
+) -> None:
+    """Show what a table holds, and what is wrong with it.
 
+    A preview, the schema, classes, clips, people, gaps and duplicates, and
+    whether a random-frame split would leak. A table that breaks the contract
+    is shown all the same; the exit code is then 3.
 
-def _print_extracted(result: Any) -> None:
-    if result.table is not None:
-        share = result.rows_without_face / max(result.rows, 1)
-        kept = f", {result.kept_clips} of them kept from before" if result.kept_clips else ""
-        out.print(
-            f"{escape(str(result.table))}: {result.clips} clips{kept}, {result.rows} rows, "
-            f"{result.rows_without_face} without a face ({share:.1%})"
-        )
-    if result.failures:
-        err.print(
-            f"{len(result.failures)} could not be read: {escape(str(result.failures_file))}"
-            + ("" if result.table else "; no table was written")
-        )
+    Example:
+
+        mien inspect landmarks.parquet
+    """
+    from mien.workflows.inspect import describe
+    from mien.workflows.inspect import inspect as run
+
+    inspection = run(table, rows=rows)
+    console.out.print(describe(inspection))
+    if inspection.problems:
         raise typer.Exit(DONE_BUT_FOR_FAILURES)
 
 
-class _FrameProgress:
-    """A bar on the error stream with frames/s and the time left; plain text gets no bar."""
+@app.command()
+def overlay(
+    table: Table,
+    videos: Annotated[
+        Path, typer.Option(help="The folder that the table's clip names start from.")
+    ],
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="The figure: .png or .pdf.")
+    ] = None,
+    frames: Annotated[int, typer.Option(help="Frames in the figure.")] = 16,
+    random_state: Annotated[int, typer.Option(help="Which frames are drawn at random.")] = 26,
+    mask: Annotated[str, typer.Option(help="Hide faces: fill, blur or none.")] = "fill",
+    predictions: Annotated[
+        Path | None, typer.Option(help="Group by these predictions instead of the labels.")
+    ] = None,
+    video: Annotated[
+        Path | None, typer.Option(help="Draw a whole clip into this .mp4, .mov or .mkv.")
+    ] = None,
+    clip: Annotated[str | None, typer.Option(help="Which clip --video draws.")] = None,
+) -> None:
+    """Draw landmarks on the frames they came from, faces masked.
 
-    def __init__(self) -> None:
-        self._bar = Progress(
-            TextColumn("extracting"),
-            BarColumn(),
-            TaskProgressColumn(),
-            TextColumn("{task.completed:.0f} frames, {task.fields[rate]:.0f} frames/s, left"),
-            TimeRemainingColumn(elapsed_when_finished=True),
-            console=err,
-            disable=not err.is_terminal,
+    The figure holds random frames, grouped by emotion. Clips that are not in
+    the folder are named and skipped; the exit code is then 3.
+
+    Examples:
+
+        mien overlay landmarks.parquet --videos clips/ -o overlay.png
+
+        mien overlay landmarks.parquet --videos clips/ --video a.mp4 --clip a.flv
+    """
+    from mien.workflows.overlay import overlay as run
+
+    if output is None and video is None:
+        output = Path("overlay.png")
+    result = run(
+        table,
+        videos=videos,
+        out=output,
+        frames=frames,
+        random_state=random_state,
+        mask=mask,  # type: ignore[arg-type]
+        predictions=predictions,
+        video=video,
+        clip=clip,
+    )
+    console.show_overlay(result)
+    if not result.is_complete:
+        raise typer.Exit(DONE_BUT_FOR_FAILURES)
+
+
+@app.command()
+@_resumable
+def train(
+    table: Table,
+    recipe: Recipe = "seed",
+    output: Annotated[
+        Path, typer.Option("--output", "-o", help="The model folder to write.")
+    ] = Path("model"),
+    split: SplitName = "subject",
+    folds: Folds = 5,
+    seed: Seed = 0,
+    epochs: Epochs = 20,
+) -> None:
+    """Train a recipe and say honestly what it is worth.
+
+    Writes a model folder with metrics, figures and report.html. The score on
+    random frames is printed beside the one on people never seen, and named leaky.
+
+    Examples:
+
+        mien train landmarks.parquet --recipe seed -o model
+
+        mien train landmarks.parquet --split random-frame -o reference
+    """
+    from mien.workflows.train import train as run
+
+    with console.StepProgress() as progress:
+        result = run(
+            table,
+            out=output,
+            on_progress=progress,
+            recipe=recipe,
+            split=split,
+            folds=folds,
+            seed=seed,
+            epochs=epochs,
         )
+    console.show_scores(result.results)
+    console.show_paths([result.folder, result.report])
 
-    def __enter__(self) -> _FrameProgress:
-        self._began_s = time.monotonic()
-        self._done = 0
-        self._bar.start()
-        self._task = self._bar.add_task("", total=None, rate=0.0)
-        return self
 
-    def __exit__(self, *_: object) -> None:
-        self._bar.stop()
+@app.command()
+@_resumable
+def evaluate(
+    table: Table,
+    recipe: Recipe = "seed",
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="A folder for metrics and report.")
+    ] = None,
+    split: SplitName = "subject",
+    folds: Folds = 5,
+    seed: Seed = 0,
+    epochs: Epochs = 20,
+) -> None:
+    """Score a recipe on people it has not seen, beside the leaky score and the majority.
 
-    def start_on(self, sources: list[Any]) -> None:
-        from mien.recording.video import expected_frames
+    Example:
 
-        if err.is_terminal:
-            self._bar.update(self._task, total=expected_frames([s.path for s in sources]))
+        mien evaluate landmarks.parquet --recipe seed --folds 5 -o evaluation
+    """
+    from mien.workflows.evaluate import evaluate as run
 
-    def advance(self, frames: int) -> None:
-        self._done += frames
-        seconds = max(time.monotonic() - self._began_s, 1e-3)
-        self._bar.update(self._task, advance=frames, rate=self._done / seconds)
+    with console.StepProgress() as progress:
+        result = run(
+            table,
+            out=output,
+            on_progress=progress,
+            recipe=recipe,
+            split=split,
+            folds=folds,
+            seed=seed,
+            epochs=epochs,
+        )
+    console.show_scores(result.results)
+    console.show_paths([result.report] if result.report else [])
+
+
+@app.command()
+def predict(
+    source: Annotated[
+        list[Path], typer.Argument(metavar="VIDEO|TABLE…", help="Recordings, or one table.")
+    ],
+    model: Annotated[Path, typer.Option(help="A model folder that mien train wrote.")],
+    output: Annotated[
+        Path, typer.Option("--output", "-o", help="Probabilities a frame; clips go beside it.")
+    ] = Path("predictions.parquet"),
+    workers: Annotated[int, typer.Option("--workers", "-w", help="Processes for extraction.")] = 1,
+) -> None:
+    """Predict probabilities a frame and a clip, from videos, photos or a table.
+
+    A frame without a face has no probability. Needs no torch.
+
+    Examples:
+
+        mien predict clip.mp4 --model model -o predictions.csv
+
+        mien predict landmarks.parquet --model model
+    """
+    from mien.workflows.predict import predict as run
+
+    with console.FrameProgress() as progress:
+        result = run(
+            source,
+            model=model,
+            out=output,
+            workers=workers,
+            on_start=progress.start_on,
+            on_frames=progress.advance,
+            on_failure=console.failed,
+        )
+    console.show_predicted(result)
+    if result.failures:
+        raise typer.Exit(DONE_BUT_FOR_FAILURES)
+
+
+@app.command()
+def report(
+    folder: Annotated[
+        Path, typer.Argument(metavar="FOLDER", help="What mien train or mien evaluate wrote.")
+    ],
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="The page; report.html in the folder.")
+    ] = None,
+) -> None:
+    """Write report.html again from a model or evaluation folder.
+
+    Example:
+
+        mien report model -o report.html
+    """
+    from mien.workflows.report import report as run
+
+    console.show_paths([run(folder, out=output)])
 
 
 if __name__ == "__main__":

@@ -153,7 +153,7 @@ def landmark_batch(points: np.ndarray, columns: Mapping[str, Any]) -> pa.RecordB
             f"points must be (rows, 478, 3), got {points.shape}. "
             "468 points come from a model without irises: extract again with mien extract."
         )
-    flat = np.ascontiguousarray(points.reshape(len(points), -1).T, dtype=np.float32)
+    flat = np.ascontiguousarray(points.reshape(len(points), 3 * POINT_COUNT).T, dtype=np.float32)
     absent = ~has_face(points)
     arrays: dict[str, pa.Array] = {
         name: pa.array(flat[index], mask=absent) for index, name in enumerate(POINT_COLUMNS)
@@ -330,7 +330,8 @@ def _raw_batches(
 ) -> Iterator[pa.RecordBatch]:
     try:
         if source.path.suffix.lower() == ".parquet":
-            parquet = pq.ParquetFile(source.path)
+            # Without pre_buffer the memory is a column chunk's, not a whole row group's.
+            parquet = pq.ParquetFile(source.path, pre_buffer=False)
             yield from parquet.iter_batches(batch_rows, columns=names)
             return
         types = {name: COLUMN_TYPES[name] for name in names if name in COLUMN_TYPES}

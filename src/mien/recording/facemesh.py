@@ -13,6 +13,7 @@ pixels are (P, 3) float32: +x image right, +y image down, +z away from the camer
 from __future__ import annotations
 
 import hashlib
+import math
 import os
 import zipfile
 from collections.abc import Iterator
@@ -52,7 +53,7 @@ class Region:
     def to_image(self, side_px: int) -> np.ndarray:
         """(2, 3) float64: pixels of a `side_px` square crop -> pixels of the image."""
         scale = self.size_px / side_px
-        cos, sin = scale * np.cos(self.angle_rad), scale * np.sin(self.angle_rad)
+        cos, sin = scale * math.cos(self.angle_rad), scale * math.sin(self.angle_rad)
         half = side_px / 2
         return np.array(
             [
@@ -82,6 +83,7 @@ class FaceMesh:
         models = _open_bundle(bundle)
         self._detector = _Model(models["face_detector.tflite"])
         self._landmarks = _Model(models["face_landmarks_detector.tflite"])
+        self._crops: dict[int, np.ndarray] = {}  # by channels
 
     def detect(self, image: np.ndarray, *, threshold: float = 0.5) -> list[Detection]:
         """The faces in an image, best score first."""
@@ -104,15 +106,16 @@ class FaceMesh:
             image,
             matrix,
             (_LANDMARK_PX, _LANDMARK_PX),
+            dst=self._crops.get(image.shape[2]),
             flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
             borderMode=cv2.BORDER_REPLICATE,
         )
+        self._crops[image.shape[2]] = crop  # memory to use again: fresh pages cost as much
         outputs = self._landmarks.run(crop, scale=1 / 255)
-        raw = outputs[3 * POINT_COUNT].reshape(POINT_COUNT, 3)
-        points = np.empty_like(raw)
-        points[:, :2] = raw[:, :2] @ matrix[:, :2].T.astype(np.float32)
-        points[:, :2] += matrix[:, 2].astype(np.float32)
-        points[:, 2] = raw[:, 2] * np.float32(region.size_px / _LANDMARK_PX)
+        (a, b, left), (c, d, top) = matrix
+        depth = region.size_px / _LANDMARK_PX
+        to_image = np.array([[a, b, 0, left], [c, d, 0, top], [0, 0, depth, 0]])
+        points = cv2.transform(outputs[3 * POINT_COUNT].reshape(1, POINT_COUNT, 3), to_image)[0]
         return points, _sigmoid(float(outputs[1].item()))
 
 
@@ -126,19 +129,18 @@ def region_of_points(points: np.ndarray) -> Region:
 
     The box is upright as MediaPipe's is; the turn comes from the outer eye corners.
     """
-    flat = points[:, :2]
-    box = np.concatenate([flat.min(axis=0), flat.max(axis=0)])
-    return _region(box, flat[_RIGHT_EYE_OUTER], flat[_LEFT_EYE_OUTER])
+    x, y = points[:, 0], points[:, 1]  # axis by axis: five times as fast as min(axis=0)
+    box = np.array([x.min(), y.min(), x.max(), y.max()], np.float64)
+    return _region(box, points[_RIGHT_EYE_OUTER], points[_LEFT_EYE_OUTER])
 
 
 def _region(box: np.ndarray, right_eye: np.ndarray, left_eye: np.ndarray) -> Region:
-    center = (box[:2] + box[2:]) / 2
-    eyes = left_eye - right_eye
+    left, top, right, bottom = (float(edge) for edge in box)
     return Region(
-        float(center[0]),
-        float(center[1]),
-        float(_REGION_SCALE * (box[2:] - box[:2]).max()),
-        float(np.arctan2(eyes[1], eyes[0])),
+        (left + right) / 2,
+        (top + bottom) / 2,
+        _REGION_SCALE * max(right - left, bottom - top),
+        math.atan2(float(left_eye[1] - right_eye[1]), float(left_eye[0] - right_eye[0])),
     )
 
 
@@ -152,6 +154,7 @@ class _Model:
             self._interpreter = Interpreter(model_content=content, num_threads=1)
             self._interpreter.allocate_tensors()
         self._input = self._interpreter.tensor(self._interpreter.get_input_details()[0]["index"])
+        self._rgb: np.ndarray | None = None
         # Outputs are told apart by their size; of the landmark model's two of size one the
         # first is the presence.
         self._outputs: dict[int, int] = {}
@@ -160,7 +163,9 @@ class _Model:
 
     def run(self, image: np.ndarray, *, scale: float, offset: float = 0) -> dict[int, np.ndarray]:
         """Last dimension -> output without its batch dimension. image: uint8, 3 or 4 channels."""
-        rgb = image if image.shape[2] == 3 else cv2.cvtColor(image, cv2.COLOR_RGBA2RGB)
+        rgb = image
+        if image.shape[2] == 4:
+            rgb = self._rgb = cv2.cvtColor(image, cv2.COLOR_RGBA2RGB, dst=self._rgb)
         tensor = self._input()  # the model's own memory: no copy, and not kept over invoke()
         np.multiply(rgb, np.float32(scale), out=tensor[0])
         if offset:

@@ -38,7 +38,8 @@ class OneEuroFilter:
         step_s = time_s - self.time_s
         if step_s <= 0:
             return points
-        size_px = float(np.ptp(points[:, :2], axis=0).mean())
+        x, y = points[:, 0], points[:, 1]
+        size_px = float(x.max() - x.min() + y.max() - y.min()) / 2
         speed = (points - self.raw) * np.float32(1 / (size_px * step_s))
         self.speed = self.speed + _weight(_SPEED_CUTOFF_HZ, step_s) * (speed - self.speed)
         weights = _weight(_MIN_CUTOFF_HZ + _BETA * np.abs(self.speed), step_s)

@@ -147,7 +147,7 @@ class FaceTracker:
     def _moved(self, track: _Track, points: np.ndarray, time_s: float) -> _Track:
         region = region_of_points(points)
         if not self._several:
-            return replace(track, region=region, seen_s=time_s)
+            return _Track(track.face_id, region, time_s, track.shape)
         step_s = max(time_s - track.seen_s, 1e-3)
         speed = (
             0.5 * track.speed_px_s[0]
@@ -165,7 +165,9 @@ class FaceTracker:
     def _smooth(self, faces: list[TrackedFace], time_s: float) -> list[TrackedFace]:
         if not faces:
             self._filter = OneEuroFilter()
-        return [replace(face, points=self._filter.smooth(face.points, time_s)) for face in faces]
+        return [
+            TrackedFace(f.face_id, self._filter.smooth(f.points, time_s), f.presence) for f in faces
+        ]
 
     def state(self) -> dict[str, Any]:
         """What the tracker remembers, as JSON values."""

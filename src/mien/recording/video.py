@@ -241,12 +241,18 @@ def _time_s(picture: av.VideoFrame, stream: av.video.stream.VideoStream, last_s:
     return max(last_s, 0.0) + 1 / float(stream.average_rate or _FALLBACK_FPS)
 
 
-def _upright(
-    picture: av.VideoFrame, to_rgb: VideoReformatter, pixels: str = "rgb24"
-) -> np.ndarray:
-    image = to_rgb.reformat(picture, format=pixels, threads=1).to_ndarray()
+def _upright(picture: av.VideoFrame, to_rgb: VideoReformatter, pixels: str = "rgb24") -> np.ndarray:
+    converted = to_rgb.reformat(picture, format=pixels, threads=1)
+    image = _in_place(converted) if pixels == "rgba" else converted.to_ndarray()
     turn = _TURNS.get(round(picture.rotation) % 360)
     return image if turn is None else cv2.rotate(image, turn)
+
+
+def _in_place(picture: av.VideoFrame) -> np.ndarray:
+    """An RGBA picture's own memory as (H, W, 4), rows perhaps apart: no copy."""
+    plane = picture.planes[0]
+    rows = np.frombuffer(plane, np.uint8).reshape(-1, plane.line_size)
+    return rows[: picture.height, : 4 * picture.width].reshape(picture.height, -1, 4)
 
 
 class _LengthCheck:

@@ -72,8 +72,6 @@ def extract(
     emotion and subject columns; without it CREMA-D and RAVDESS names are read.
     settings: fields of ExtractSettings. on_start is told which sources are to do.
     Raises InputError or TableError before anything is written.
-
-    >>> mien.extract(["clips"], "landmarks.parquet", workers=2)  # doctest: +SKIP
     """
     if workers < 1:
         raise InputError(f"workers must be 1 or more, got {workers}")

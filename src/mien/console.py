@@ -1,0 +1,194 @@
+"""What the command prints: progress on the error stream, results on the other."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from rich.console import Console
+from rich.markup import escape
+from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
+from rich.table import Table
+
+if TYPE_CHECKING:
+    from mien.evaluation.metrics import Score
+    from mien.evaluation.results import Results
+    from mien.workflows.extract import ExtractResult
+    from mien.workflows.overlay import OverlayResult
+    from mien.workflows.predict import Predicted
+
+out = Console(highlight=False)
+err = Console(stderr=True, highlight=False)
+
+CLIPS_SHOWN = 12
+REFRESH_S = 0.1
+
+
+def say(text: object) -> None:
+    """Print plain text: brackets in it are text."""
+    out.print(escape(str(text)), soft_wrap=True)
+
+
+def warn(text: object) -> None:
+    """Print plain text on the error stream."""
+    err.print(escape(str(text)), soft_wrap=True)
+
+
+def failed(name: str, reason: str) -> None:
+    """One line for one thing that could not be done."""
+    err.print(f"[red]failed:[/] {escape(name)}: {escape(reason)}", soft_wrap=True)
+
+
+def show_extracted(result: ExtractResult) -> None:
+    """The table in one line, and where the failures are listed."""
+    if result.table is not None:
+        share = result.rows_without_face / max(result.rows, 1)
+        kept = f", {result.kept_clips} of them kept from before" if result.kept_clips else ""
+        say(
+            f"{result.table}: {_count(result.clips, 'clip')}{kept}, {_count(result.rows, 'row')}, "
+            f"{result.rows_without_face} without a face ({share:.1%})"
+        )
+    if result.failures:
+        nothing = "" if result.table else "; no table was written"
+        warn(f"{len(result.failures)} could not be read: {result.failures_file}{nothing}")
+
+
+def show_overlay(result: OverlayResult) -> None:
+    """What was drawn, and which clips were skipped."""
+    for path in (result.figure, result.video):
+        if path is not None:
+            say(path)
+    for clip in result.missing_clips:
+        warn(f"skipped: {clip}: not in the folder of videos")
+    for clip, reason in result.failures.items():
+        failed(clip, reason)
+
+
+def show_scores(results: Results) -> None:
+    """Every way of holding out side by side, frames and clips, and what the gap means."""
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    table.add_column("held out", no_wrap=True)
+    for unit in ("frame", "clip"):
+        table.add_column(f"{unit} accuracy", justify="right")
+        table.add_column("balanced", justify="right")
+    for split in results.splits:
+        cells = [
+            _score(score)
+            for unit in (split.frames, split.clips)
+            for score in (unit.accuracy, unit.balanced_accuracy)
+        ]
+        table.add_row(escape(split.title), *cells)
+    out.print(table)
+    if results.honest is not None and results.gap > 0:
+        say(
+            f"Random frames flatter by {results.gap:.3f} in frame accuracy: "
+            "other frames of the same clips and people were learnt from."
+        )
+    for text in results.warnings:
+        warn(f"note: {text}")
+
+
+def show_predicted(result: Predicted) -> None:
+    """The clips' answers, and where the frames' are."""
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for name in ("clip", "predicted", "probability", "frames with a face"):
+        table.add_column(name)
+    rows = result.clips.to_pylist()
+    for row in rows[:CLIPS_SHOWN]:
+        chosen = row["predicted"]
+        table.add_row(
+            escape(row["video_filename"]),
+            escape(chosen or "unknown"),
+            f"{row[f'p_{chosen}']:.2f}" if chosen else "-",
+            str(row.get("frames_with_face", "")),
+        )
+    out.print(table)
+    if len(rows) > CLIPS_SHOWN:
+        say(f"and {len(rows) - CLIPS_SHOWN} clips more")
+    if result.frames_without_face:
+        say(f"{result.frames_without_face} frames have no face and so no probability")
+    show_paths(path for path in (result.path, result.clips_path) if path is not None)
+
+
+def show_paths(paths: Iterable[Path]) -> None:
+    for path in paths:
+        say(path)
+
+
+def _score(score: Score) -> str:
+    if math.isnan(score.value):
+        return "-"
+    interval = "" if math.isnan(score.low) else f" ({score.low:.2f}-{score.high:.2f})"
+    return f"{score.value:.3f}{interval}"
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}" + ("" if number == 1 else "s")
+
+
+class FrameProgress:
+    """A bar with frames/s and the time left. Without a terminal, nothing."""
+
+    def __init__(self) -> None:
+        self._bar = Progress(
+            TextColumn("extracting"),
+            BarColumn(),
+            TaskProgressColumn(),
+            TextColumn("{task.completed:.0f} frames, {task.fields[rate]:.0f} frames/s, left"),
+            TimeRemainingColumn(elapsed_when_finished=True),
+            console=err,
+            disable=not err.is_terminal,
+        )
+
+    def __enter__(self) -> FrameProgress:
+        self._began_s = self._shown_s = time.monotonic()
+        self._done = 0
+        self._bar.start()
+        self._task = self._bar.add_task("", total=None, rate=0.0)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._bar.stop()
+
+    def start_on(self, sources: list[Any]) -> None:
+        from mien.recording.video import expected_frames
+
+        if err.is_terminal:
+            self._bar.update(self._task, total=expected_frames([s.path for s in sources]))
+
+    def advance(self, frames: int) -> None:
+        self._done += frames
+        now_s = time.monotonic()
+        if now_s - self._shown_s < REFRESH_S:
+            return
+        self._shown_s = now_s
+        rate = self._done / max(now_s - self._began_s, 1e-3)
+        self._bar.update(self._task, completed=self._done, rate=rate)
+
+
+class StepProgress:
+    """A bar for work that says what it does and how far it is."""
+
+    def __init__(self) -> None:
+        self._bar = Progress(
+            TextColumn("{task.description}"),
+            BarColumn(),
+            TaskProgressColumn(),
+            TimeRemainingColumn(elapsed_when_finished=True),
+            console=err,
+            disable=not err.is_terminal,
+        )
+
+    def __enter__(self) -> StepProgress:
+        self._bar.start()
+        self._task = self._bar.add_task("starting", total=None)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._bar.stop()
+
+    def __call__(self, doing: str, done: int, total: int) -> None:
+        self._bar.update(self._task, description=escape(doing), completed=done, total=total)

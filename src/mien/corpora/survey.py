@@ -1,0 +1,230 @@
+"""What is in a landmark table, and what is wrong with it, in one pass.
+
+Memory is a batch of points and 25 bytes a row; duplicates are still exact.
+Shapes: N rows.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from mien.corpora.labels import canonical_label, renamed_labels
+from mien.corpora.names import label_from_name
+from mien.corpora.problems import (
+    FACE,
+    NO_FACE,
+    UNKNOWN,
+    Problem,
+    Rows,
+    distinct_pairs,
+    find_problems,
+    gaps,
+    leads_outside,
+    point_states,
+    with_several,
+)
+from mien.errors import TableError
+from mien.tables import KEY_COLUMNS, POINT_COLUMNS, LandmarkSource, points_of
+
+__all__ = [
+    "PREVIEW_COLUMNS",
+    "SURVEY_COLUMNS",
+    "Names",
+    "Survey",
+    "Surveyor",
+    "leads_outside",
+    "preview",
+    "refuse",
+    "survey",
+]
+PREVIEW_COLUMNS = ("video_filename", "frame_num", "emotion", "x_477", "y_477", "z_477")
+SURVEY_COLUMNS = (*KEY_COLUMNS, "emotion", *POINT_COLUMNS, "subject", "face_id")
+
+
+@dataclass(frozen=True)
+class Survey:
+    """What a table holds. Counts are of rows unless a name says otherwise."""
+
+    rows: int
+    rows_without_face: int
+    rows_without_label: int
+    rows_without_subject: int
+    clips: int
+    clips_with_many_frames: int
+    frames_a_clip: tuple[int, float, int]  # least, median, most
+    labels: dict[str, int]  # label in mien's vocabulary -> rows
+    renamed: dict[str, str]  # spelling in the table -> vocabulary
+    subjects: dict[str, int]  # person -> rows
+    subjects_from: str  # "the subject column", "file names", "both" or "nothing"
+    subjects_with_many_clips: int
+    missing_frames: int  # frame numbers skipped between a clip's first and last
+    problems: tuple[Problem, ...]
+
+    @property
+    def rows_with_face(self) -> int:
+        return self.rows - self.rows_without_face
+
+    @property
+    def random_frames_leak(self) -> bool:
+        """Whether frames drawn at random put a clip or a person on both sides."""
+        return self.clips_with_many_frames > 0 or self.subjects_with_many_clips > 0
+
+    def leakage_sentence(self) -> str:
+        """What a random-frame split would leak, in one line."""
+        if not self.random_frames_leak:
+            return "a random-frame split would not leak: one frame a clip and one clip a person"
+        return (
+            f"a random-frame split would leak: {self.clips_with_many_frames:,} of {self.clips:,} "
+            f"clips have more than one frame and {self.subjects_with_many_clips:,} of "
+            f"{len(self.subjects):,} known people more than one clip; hold people out instead"
+        )
+
+
+def survey(source: LandmarkSource) -> Survey:
+    """Read a table once and say what it holds and what is wrong with it.
+
+    Raises TableError when the file cannot be read to its end.
+    """
+    surveyor = Surveyor()
+    for batch in source.batches(SURVEY_COLUMNS):
+        surveyor.add(batch)
+    return surveyor.survey()
+
+
+def refuse(survey: Survey) -> None:
+    """Raise TableError for the first problem that forbids learning from a table."""
+    for problem in survey.problems:
+        if problem.refuses:
+            raise TableError(problem.sentence())
+
+
+def preview(source: LandmarkSource, *, rows: int = 5) -> list[dict[str, Any]]:
+    """The first rows as the reference shows them: name, frame, emotion and the last point."""
+    for batch in source.batches(PREVIEW_COLUMNS, batch_rows=rows):
+        return batch.to_pylist()
+    return []
+
+
+class Names:
+    """Strings seen so far, each with a number: columns become small integers."""
+
+    def __init__(self) -> None:
+        self.all: list[str] = []
+        self._numbers: dict[str, int] = {}
+
+    def number(self, name: str) -> int:
+        if name not in self._numbers:
+            self._numbers[name] = len(self.all)
+            self.all.append(name)
+        return self._numbers[name]
+
+    def numbers(self, column: pa.Array) -> np.ndarray:
+        """(N,) int32, -1 where null or blank."""
+        encoded = column.dictionary_encode()
+        spelt = encoded.dictionary.to_pylist()
+        known = [self.number(name) if name.strip() else UNKNOWN for name in spelt]
+        of_code = np.array([*known, UNKNOWN], np.int32)
+        return of_code[pc.fill_null(encoded.indices, len(known)).to_numpy(zero_copy_only=False)]
+
+
+class Surveyor:
+    """A survey being made: add() every batch, then survey()."""
+
+    def __init__(self) -> None:
+        self._clips, self._spellings, self._people = Names(), Names(), Names()
+        self._person_by_clip: list[int] = []
+        self._parts: list[tuple[np.ndarray, ...]] = []
+        self._sources: set[str] = set()
+
+    def add(self, batch: pa.RecordBatch) -> tuple[np.ndarray, np.ndarray]:
+        """Count a batch. Returns its points (N, 478, 3) and which rows have face and label (N,)."""
+        points = points_of(batch)
+        state = point_states(points)
+        clip = self._clips.numbers(batch.column("video_filename"))
+        frame = _integers(batch, "frame_num", np.int64)
+        face = _integers(batch, "face_id", np.int32)
+        spelling = _numbers(self._spellings, batch, "emotion")
+        self._parts.append((clip, frame, face, spelling, self._subjects(batch, clip), state))
+        return points, (state == FACE) & (spelling >= 0)
+
+    def rows(self) -> Rows:
+        """Every row added so far, without its points."""
+        nothing = (np.empty(0, np.int64),) * 6
+        parts = zip(*(self._parts or [nothing]), strict=True)
+        clip, frame, face, spelling, subject, state = map(np.concatenate, parts)
+        self._parts = [(clip, frame, face, spelling, subject, state)]
+        names = (self._clips.all, self._spellings.all, self._people.all)
+        return Rows(clip, frame, face, spelling, subject, state, *names)
+
+    def survey(self) -> Survey:
+        """What was counted so far."""
+        rows = self.rows()
+        frames_a_clip = np.unique(distinct_pairs(rows.clip, rows.frame)[0], return_counts=True)[1]
+        return Survey(
+            rows=len(rows),
+            rows_without_face=int((rows.state == NO_FACE).sum()),
+            rows_without_label=int((rows.spelling < 0).sum()),
+            rows_without_subject=int((rows.subject < 0).sum()),
+            clips=len(rows.clip_names),
+            clips_with_many_frames=int((frames_a_clip > 1).sum()),
+            frames_a_clip=_spread(frames_a_clip),
+            labels=_label_counts(rows),
+            renamed=renamed_labels(set(rows.spellings)),
+            subjects=_counts(rows.subject, rows.people),
+            subjects_from="both"
+            if len(self._sources) == 2
+            else next(iter(self._sources), "nothing"),
+            subjects_with_many_clips=len(with_several(rows.subject, rows.clip)),
+            missing_frames=gaps(rows)[1],
+            problems=tuple(find_problems(rows)),
+        )
+
+    def _subjects(self, batch: pa.RecordBatch, clip: np.ndarray) -> np.ndarray:
+        """Each row's person: the column's, else the one that the file name tells, else -1."""
+        for name in self._clips.all[len(self._person_by_clip) :]:
+            person = label_from_name(name).subject
+            self._person_by_clip.append(UNKNOWN if person is None else self._people.number(person))
+        from_name = np.array([*self._person_by_clip, UNKNOWN], np.int32)[clip]
+        from_column = _numbers(self._people, batch, "subject")
+        if (from_column >= 0).any():
+            self._sources.add("the subject column")
+        if ((from_column < 0) & (from_name >= 0)).any():
+            self._sources.add("file names")
+        return np.where(from_column >= 0, from_column, from_name)
+
+
+def _integers(batch: pa.RecordBatch, name: str, kind: type) -> np.ndarray:
+    if name not in batch.schema.names:
+        return np.full(batch.num_rows, UNKNOWN, kind)
+    return pc.fill_null(batch.column(name), UNKNOWN).to_numpy(zero_copy_only=False).astype(kind)
+
+
+def _numbers(names: Names, batch: pa.RecordBatch, column: str) -> np.ndarray:
+    if column not in batch.schema.names:
+        return np.full(batch.num_rows, UNKNOWN, np.int32)
+    return names.numbers(batch.column(column))
+
+
+def _counts(numbers: np.ndarray, names: list[str]) -> dict[str, int]:
+    counts = np.bincount(numbers[numbers >= 0], minlength=len(names))
+    return {name: int(count) for name, count in sorted(zip(names, counts, strict=True)) if count}
+
+
+def _label_counts(rows: Rows) -> dict[str, int]:
+    labels: dict[str, int] = {}
+    for spelling, count in _counts(rows.spelling, rows.spellings).items():
+        label = canonical_label(spelling)
+        labels[label] = labels.get(label, 0) + count
+    return dict(sorted(labels.items()))
+
+
+def _spread(counts: np.ndarray) -> tuple[int, float, int]:
+    """Least, median and most; zeros where there is nothing."""
+    if not len(counts):
+        return 0, 0.0, 0
+    return int(counts.min()), float(np.median(counts)), int(counts.max())

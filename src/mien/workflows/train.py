@@ -1,0 +1,115 @@
+"""Train a recipe and say honestly what it is worth."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from mien.config import Settings, TrainSettings, checked
+from mien.emotion.checkpoint import (
+    CARD,
+    GRAPH,
+    WEIGHTS,
+    HeldOut,
+    ModelCard,
+    TrainedOn,
+    check_free,
+    own_git_sha,
+    replacing_folder,
+    save_model,
+)
+from mien.emotion.contract import Progress, find_recipe
+from mien.workflows.evaluate import RESULT_FILES, checked_recipe, measure, write_result_files
+
+if TYPE_CHECKING:
+    from mien.evaluation.evaluate import FittedSplit
+    from mien.evaluation.results import Results
+
+MODEL_FILES = (CARD, GRAPH, WEIGHTS)
+
+
+@dataclass(frozen=True)
+class Trained:
+    """Where a model and its report lie, and what it scored."""
+
+    folder: Path
+    report: Path
+    results: Results
+
+
+def train(
+    table: str | Path,
+    *,
+    out: str | Path,
+    overlay_png: bytes | None = None,
+    on_progress: Progress | None = None,
+    **settings: Any,
+) -> Trained:
+    """Train a recipe on a landmark table; write model, metrics, figures and report to `out`.
+
+    settings: fields of config.TrainSettings. The saved model is the first
+    fold's, so its scores are of people that it never saw. One known person
+    cannot be split: then the end of each clip is held out, with a warning.
+    Raises TableError when the table cannot be learnt from, InputError when
+    `out` holds something else. Nothing is left under `out` when it fails.
+    """
+    chosen = checked(TrainSettings, **settings)
+    checked_recipe(chosen.recipe)
+    out = check_free(out, own_files=(*MODEL_FILES, *RESULT_FILES))
+    measured = measure(table, chosen, on_progress=on_progress)
+    saved = measured.evaluation.held_out or measured.evaluation.leaky
+    if chosen.split == "random-frame":
+        saved = measured.evaluation.leaky
+    with replacing_folder(out, own_files=(*MODEL_FILES, *RESULT_FILES)) as folder:
+        draft = measured.results(made_by="mien train", saved_split=saved.result.split)
+        card = save_model(
+            folder,
+            _card(saved, draft, chosen),
+            weights=saved.estimator.weights(),
+            write_onnx=saved.estimator.write_onnx,
+        )
+        results = draft.model_copy(update={"weights_sha256": card.files[WEIGHTS]})
+        write_result_files(results, folder, overlay_png=overlay_png)
+    return Trained(Path(out), Path(out) / "report.html", results)
+
+
+def _card(saved: FittedSplit, results: Results, settings: Settings) -> ModelCard:
+    recipe = find_recipe(results.recipe)
+    return ModelCard(
+        git_sha=own_git_sha(),
+        recipe=recipe.name,
+        labels=[str(label) for label in saved.estimator.classes_],
+        feature_set=recipe.features.name,
+        feature_version=recipe.features.version,
+        value_count=recipe.features.value_count,
+        window=None,
+        calibration=None,
+        held_out=HeldOut(
+            split=saved.result.split,
+            people=saved.result.held_out_people,
+            frames=len(saved.first.test),
+            clips=saved.clips_held_out,
+        ),
+        trained_on=TrainedOn(
+            table=results.table.name,
+            table_sha256=results.table.sha256,
+            frames=len(saved.first.train),
+            clips=saved.clips_learnt_from,
+            people=saved.people_learnt_from,
+        ),
+        scores=_scores(saved),
+        settings=settings.model_dump(mode="json"),
+        settings_digest=settings.digest(),
+    )
+
+
+def _scores(saved: FittedSplit) -> dict[str, float | None]:
+    """What the split that the model comes from scored, over all its folds."""
+    scores = {
+        f"{unit.unit}_{name}": getattr(unit, name).value
+        for unit in (saved.result.frames, saved.result.clips)
+        for name in ("accuracy", "balanced_accuracy", "macro_f1")
+    }
+    return {name: None if math.isnan(value) else value for name, value in scores.items()}

@@ -1,0 +1,114 @@
+"""The leaky score, the honest one and the majority, from one table."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from mien.config import TrainSettings
+from mien.corpora.splits import leaky_random_frames
+from mien.emotion.contract import find_recipe
+from mien.emotion.frames import LabelledFrames, read_frames
+from mien.errors import TableError
+from mien.evaluation.evaluate import evaluate_frames
+from mien.tables import open_landmarks
+from tests.emotion.tables import write_people
+
+QUICK = TrainSettings(hidden_units=4, epochs=2, folds=3)
+
+
+def read(path: Path) -> LabelledFrames:
+    return read_frames(open_landmarks(path), find_recipe("seed").features)[0]
+
+
+def test_rows_without_a_face_or_a_label_are_left_out(tmp_path: Path) -> None:
+    frames = read(write_people(tmp_path / "p.parquet", faceless=(0, 1, 2, 3, 4, 9)))
+    assert frames.features.shape == (54, 1434)
+    assert frames.classes == ["Angry", "Happy", "Sad"]
+    assert frames.clips.rows.sum() == 60
+    assert len(frames.clips.names) == 12
+
+
+def test_csv_and_parquet_give_the_same_frames(tmp_path: Path) -> None:
+    parquet, csv = (read(write_people(tmp_path / f"p.{kind}")) for kind in ("parquet", "csv"))
+    np.testing.assert_allclose(parquet.features, csv.features, rtol=1e-6)
+    assert parquet.labels.tolist() == csv.labels.tolist()
+    assert parquet.subjects.tolist() == csv.subjects.tolist()
+
+
+def test_everybody_is_held_out_once(tmp_path: Path) -> None:
+    frames = read(write_people(tmp_path / "p.parquet"))
+    seen: list[str] = []
+    found = evaluate_frames(frames, QUICK, on_progress=lambda *said: seen.append(said[0]))
+    assert found.held_out is not None
+    honest, leaky = found.held_out.result, found.leaky.result
+    assert (honest.split, honest.folds, honest.held_out) == ("subject", 3, 60)
+    assert honest.frames.count == 60
+    assert honest.clips.count == 12
+    assert leaky.frames.count == 12
+    assert not set(frames.subjects[found.held_out.first.train]) & set(honest.held_out_people)
+    assert found.gap == pytest.approx(leaky.frames.accuracy.value - honest.frames.accuracy.value)
+    assert len(seen) == 4
+    assert found.warnings == []
+
+
+def test_the_leaky_score_is_of_the_reference_s_own_split(tmp_path: Path) -> None:
+    frames = read(write_people(tmp_path / "p.parquet"))
+    found = evaluate_frames(frames, QUICK)
+    split = leaky_random_frames(60)
+    model = find_recipe("seed").build(QUICK, frames.classes)
+    model.fit(frames.features[split.train], frames.labels[split.train])
+    answers = model.classes_[model.predict_proba(frames.features[split.test]).argmax(axis=1)]
+    right = (answers == frames.labels[split.test]).mean()
+    assert found.leaky.result.frames.accuracy.value == pytest.approx(right)
+
+
+def test_the_majority_answers_without_looking(tmp_path: Path) -> None:
+    path = write_people(tmp_path / "p.parquet", emotions=("Sad", "Sad", "Happy"), faceless=range(5))
+    majority = evaluate_frames(read(path), QUICK).majority
+    assert majority.clips.accuracy.value == pytest.approx(8 / 12)
+    assert majority.clips.unanswered == 0
+    assert majority.frames.balanced_accuracy.value == pytest.approx(0.5)
+
+
+def test_a_clip_without_a_face_counts_as_an_error(tmp_path: Path) -> None:
+    path = write_people(tmp_path / "p.parquet", faceless=range(5))
+    found = evaluate_frames(read(path), QUICK)
+    assert found.held_out is not None
+    clips = found.held_out.result.clips
+    assert (clips.count, clips.unanswered) == (12, 1)
+    assert clips.coverage == pytest.approx(11 / 12)
+
+
+def test_fewer_people_give_fewer_folds_and_a_word_about_it(tmp_path: Path) -> None:
+    frames = read(write_people(tmp_path / "p.parquet", people=2))
+    found = evaluate_frames(frames, QUICK)
+    assert found.held_out is not None
+    assert found.held_out.result.folds == 2
+    assert found.warnings == ["2 people give 2 folds, not 3"]
+
+
+@pytest.mark.parametrize(
+    ("people", "with_subject", "words"),
+    [(1, True, "all frames are of one person (p0)"), (3, False, "no person is known")],
+)
+def test_one_person_is_held_out_by_time_and_it_is_said(
+    tmp_path: Path, people: int, with_subject: bool, words: str
+) -> None:
+    path = write_people(tmp_path / "p.parquet", people=people, with_subject=with_subject)
+    found = evaluate_frames(read(path), QUICK)
+    assert found.held_out is not None
+    assert found.held_out.result.split == "time"
+    assert found.held_out.result.held_out == 3 * people
+    assert words in found.warnings[0]
+    assert np.isnan(found.held_out.result.frames.accuracy.low)
+
+
+def test_single_frames_of_one_person_have_only_the_leaky_score(tmp_path: Path) -> None:
+    frames = read(write_people(tmp_path / "p.parquet", people=1, clips_each=9, frames=1))
+    with pytest.raises(TableError, match="add a `subject` column, or choose the split random"):
+        evaluate_frames(frames, QUICK)
+    found = evaluate_frames(frames, QUICK.model_copy(update={"split": "random-frame"}))
+    assert found.held_out is None
+    assert np.isnan(found.gap)
+    assert "only the leaky score" in found.warnings[-1]
