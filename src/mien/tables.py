@@ -57,6 +57,7 @@ COLUMN_MEANINGS = {
     "presence": "the landmark model's confidence that a face is there, 0-1; 0 when no face",
     "face_id": "the track; present when more than one face was asked for",
 }
+TABLE_SUFFIXES = frozenset([".parquet", ".csv"])
 METADATA_KEY = b"mien"
 ROWS_A_GROUP = 8192  # 47 MB of points: large enough to compress, small enough to hold twice
 CSV_BLOCK_BYTES = 16 << 20  # a row of the public table is 29 kB of text
@@ -95,7 +96,7 @@ class LandmarkSource:
 def open_landmarks(path: str | Path) -> LandmarkSource:
     """Open a landmark table and check its columns, reading no rows.
 
-    path: .parquet, .csv or .csv.gz, columns in any order, points float32 or float64.
+    path: .parquet or .csv, columns in any order, points float32 or float64.
     Raises InputError when there is no such file, TableError or ShapeError when
     it is not a landmark table.
     """
@@ -241,7 +242,7 @@ def write_table(
 def check_table_path(path: str | Path) -> Path:
     """The path, if its ending says a table that can be written. Raises InputError."""
     path = Path(path)
-    if path.suffix.lower() not in (".parquet", ".csv"):
+    if path.suffix.lower() not in TABLE_SUFFIXES:
         raise InputError(f"{path}: a table ends in .parquet or .csv")
     if path.is_dir():
         raise InputError(f"{path} is a folder: give the name of a file in it")

@@ -43,6 +43,7 @@ def test_the_table_says_what_made_it(landmarks_file: Path) -> None:
     assert str(landmarks_file.parent) not in str(metadata)
 
 
+@pytest.mark.slow
 def test_several_workers_give_the_same_bytes(
     tmp_path: Path, clips: list[Path], landmarks_file: Path
 ) -> None:
@@ -249,6 +250,7 @@ def test_several_faces_have_rows_and_numbers_of_their_own(
     assert len({bool(side) for side in left[::2]}) == 1  # a number stays on its side
 
 
+@pytest.mark.slow
 def test_a_camera_that_hangs_up_is_called_again_and_its_password_stays_nowhere(
     tmp_path: Path, clips: list[Path], capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -52,6 +52,7 @@ def test_the_six_clips_become_one_figure_of_sixteen_frames(
     assert MASK_RGB in {color for _, color in colors or []}
 
 
+@pytest.mark.slow
 def test_the_frames_are_those_that_pandas_samples_from_rows_with_a_face(
     landmarks: pa.Table, videos: Path, tmp_path: Path
 ) -> None:
@@ -161,6 +162,7 @@ def test_a_table_without_faces_or_labels_says_so(photo_table, videos: Path, tmp_
     assert overlay(unlabeled, videos=videos, out=tmp_path / "o.png").frames == 2
 
 
+@pytest.mark.slow
 def test_predictions_group_the_frames(landmarks_file: Path, videos: Path, tmp_path: Path) -> None:
     keys = pd.read_parquet(landmarks_file, columns=["video_filename", "frame_num"])
     keys["predicted"] = np.where(keys.frame_num % 2, "odd $x$", "even <script>")

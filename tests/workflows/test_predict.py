@@ -80,3 +80,23 @@ def test_no_rows_are_nothing_to_predict(model: Path) -> None:
 def test_where_to_write_is_checked_before_anything_is_read(tmp_path: Path, model: Path) -> None:
     with pytest.raises(InputError, match=r"a table ends in .parquet or .csv"):
         predict(tmp_path / "absent.parquet", model=model, out=tmp_path / "answers.txt")
+
+
+@pytest.mark.slow
+def test_a_video_is_extracted_and_predicted_with_the_broken_ones_named(
+    broken: Path, landmarks_file: Path, tmp_path: Path
+) -> None:
+    trained = train(landmarks_file, out=tmp_path / "model", split="time", epochs=1)
+    done = predict([broken], model=trained.folder, out=tmp_path / "answers.csv")
+    assert done.frames.num_rows == 56
+    assert done.clips["video_filename"].to_pylist() == ["good.flv"]
+    assert set(done.failures) == {"photo.jpg", "text.mp4", "truncated.flv", "zero.mp4"}
+    alone = predict(broken / "good.flv", model=trained.folder)
+    assert alone.frames["predicted"].to_pylist() == done.frames["predicted"].to_pylist()
+
+
+def test_a_stream_or_a_table_among_recordings_is_refused(model: Path, table: Path) -> None:
+    with pytest.raises(InputError, match="rtsp://host/bed is a stream"):
+        predict("rtsp://user:secret@host/bed", model=model)
+    with pytest.raises(InputError, match="is a table: predict it alone"):
+        predict([table, "a.mp4"], model=model)

@@ -1,0 +1,100 @@
+"""Write docs/data.md, docs/cli.md and docs/settings.md from the code.
+
+    .venv/bin/python docs/generate.py
+
+`tests/test_docs.py` fails when they are stale.
+"""
+
+import re
+from pathlib import Path
+from typing import Any
+
+import typer
+
+from mien.cli import app
+from mien.config import ExtractSettings, Settings, TrainSettings
+from mien.tables import COLUMN_MEANINGS, COLUMN_TYPES, SCHEMA_VERSION
+
+DOCS = Path(__file__).parent
+MADE = "<!-- made by docs/generate.py: edit the code instead -->\n\n"
+
+
+def data_page() -> str:
+    lines = [
+        "# The landmark table",
+        "",
+        f"Schema version {SCHEMA_VERSION}, Parquet or CSV, the public data set's own columns. One "
+        "row a frame; with several faces one row a face. The key is (`video_filename`, "
+        "`frame_num`, `face_id` if present).",
+        "",
+        "| column | type | meaning |",
+        "|---|---|---|",
+    ]
+    for name, meaning in COLUMN_MEANINGS.items():
+        kind = COLUMN_TYPES[name.split(" ")[0]]
+        lines.append(f"| `{name}` | {kind} | {meaning} |")
+    return "\n".join(lines) + (
+        "\n\nfloat32 is written; float32 and float64 are read, in any column order, with other "
+        "columns kept. A frame without a face is a row whose points are null and whose `presence` "
+        "is 0: never dropped, never zeros. A row whose points are all NaN, as pandas writes null, "
+        "is read the same. Geometry first undoes the scaling by axis: x and z times the width, y "
+        "times the height.\n\nParquet that `mien extract` writes carries, under the metadata key "
+        "`mien`, the schema version, the extractor, the SHA-256 of its model, the settings, and "
+        "each clip's size, time and a digest of its place, so that the same command adds what is "
+        "new. No path and no credential is stored.\n"
+    )
+
+
+def settings_page() -> str:
+    parts = ["# Settings\n"]
+    for kind in (ExtractSettings, TrainSettings):
+        parts.append(f"## {kind.__name__}\n\n{_first_line(kind)}\n")
+        parts.append("| setting | default | meaning |\n|---|---|---|")
+        parts += [
+            f"| `{name}` | {field.default} | {field.description} |"
+            for name, field in kind.model_fields.items()
+        ]
+        parts.append("")
+    return "\n".join(parts)
+
+
+def cli_page() -> str:
+    group: Any = typer.main.get_command(app)
+    parts = [
+        "# The command\n",
+        "Exit codes: 0 done, 2 wrong use or input, 3 done but for the "
+        "failures listed, 130 stopped by Ctrl-C.\n",
+    ]
+    for name, verb in group.commands.items():
+        parts.append(f"## mien {name}\n\n{_unindented(verb.help)}\n")
+        parts.append("| option | default | |\n|---|---|---|")
+        for parameter in verb.params:
+            shown = parameter.metavar or parameter.name
+            spellings = [*parameter.opts, *parameter.secondary_opts]
+            names = ", ".join(f"`{n}`" for n in spellings if n.startswith("-")) or f"`{shown}`"
+            default = "" if parameter.default is None or parameter.required else parameter.default
+            parts.append(f"| {names} | {default} | {getattr(parameter, 'help', '') or ''} |")
+        parts.append("")
+    return "\n".join(parts)
+
+
+def _first_line(kind: type[Settings]) -> str:
+    return (kind.__doc__ or "").splitlines()[0]
+
+
+def _unindented(text: str) -> str:
+    """A docstring at the margin, its example commands as code."""
+    text = re.sub(r"\n {4}", "\n", text.replace("\x0c", "")).strip()
+    return re.sub(r"(?m)^ *(mien .*)$", r"    \1", text)
+
+
+PAGES = {"data.md": data_page, "settings.md": settings_page, "cli.md": cli_page}
+
+
+def main() -> None:
+    for name, page in PAGES.items():
+        (DOCS / name).write_text(MADE + page(), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
