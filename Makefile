@@ -1,6 +1,7 @@
 # Each target works alone on a fresh machine with Python 3.11+ and make.
 PYTHON ?= python3
 BIN := .venv/bin
+PYTEST := $(BIN)/python -m pytest -q -n auto --dist loadfile
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 
 .PHONY: demo test check test-reference format clean
@@ -9,16 +10,16 @@ demo: .venv/.train         ## the whole journey on the packaged sample, into dem
 	$(BIN)/mien demo -o demo
 
 test: .venv/.dev           ## every test but those that need MediaPipe
-	$(BIN)/python -m pytest -q -m "not reference"
+	$(PYTEST) -m "not reference"
 
 check: .venv/.dev          ## style, types, architecture and the fast tests
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	$(BIN)/python -m pytest -q
+	$(PYTEST)
 
 test-reference: .venv/.dev .venv-reference/.done  ## agreement with MediaPipe, and the benchmark's peer
-	$(BIN)/python -m pytest -q -m reference
+	$(PYTEST) -m reference
 
 .venv/bin/python:
 	$(PYTHON) -m venv .venv

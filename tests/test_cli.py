@@ -93,6 +93,10 @@ def test_broken_recordings_are_a_line_each_and_code_3(run, broken: Path, tmp_pat
         (["extract", ".", "-o", "t.xlsx"], "ends in .parquet or .csv"),
         (["extract", ".", "--faces", "0"], "faces: "),
         (["extract", ".", "--workers", "0"], "workers must be 1 or more"),
+        (["extract", ".", "--duration", "5"], "--duration is for a camera"),
+        (["extract", ".", "--webcam", "0"], "--webcam stands alone"),
+        (["extract", ".", "rtsp://u:secretpw@h/x"], "stands alone"),
+        (["extract", "rtsp://u:secretpw@h/x", "-w", "2"], "leave out --workers"),
         (["inspect", "nowhere.parquet"], "no table at"),
         (["train", "nowhere.parquet"], "no table at"),
         (["train", "nowhere.parquet", "--recipe", "magic"], "recipe"),
@@ -106,7 +110,7 @@ def test_wrong_use_is_one_line_and_code_2(
     monkeypatch.chdir(tmp_path)
     code, _, errors = run(*words)
     assert code == 2
-    assert one_line(errors) and said in errors
+    assert one_line(errors) and said in errors and "secretpw" not in errors
     assert os.listdir(tmp_path) == []
 
 

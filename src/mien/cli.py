@@ -17,7 +17,7 @@ from rich.markup import escape
 import mien
 from mien import console
 from mien.config import INTENDED_USE
-from mien.errors import MienError
+from mien.errors import InputError, MienError
 from mien.files import is_address
 
 DONE_BUT_FOR_FAILURES = 3
@@ -176,6 +176,7 @@ def extract(
         on_failure=console.failed,
     )
     live = webcam if webcam is not None else _address(paths)
+    _check_live(live, paths, duration, workers)
     with console.FrameProgress() as progress:
         options["on_frames"] = progress.advance
         if live is not None:
@@ -192,8 +193,19 @@ def extract(
 def _address(paths: list[str] | None) -> str | None:
     addresses = [path for path in paths or [] if is_address(path)]
     if addresses and len(paths or []) > 1:
-        raise typer.BadParameter("a stream address stands alone: one recording, one table")
+        raise InputError("a stream address stands alone: one recording, one table")
     return addresses[0] if addresses else None
+
+
+def _check_live(
+    live: str | int | None, paths: list[str] | None, duration: float | None, workers: int
+) -> None:
+    if live is None and duration is not None:
+        raise InputError("--duration is for a camera or a stream: files are read to their end")
+    if isinstance(live, int) and paths:
+        raise InputError("--webcam stands alone: one recording, one table")
+    if live is not None and workers > 1:
+        raise InputError("one camera is read by one process: leave out --workers")
 
 
 @app.command()

@@ -9,6 +9,7 @@ import sys
 import time
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pyarrow as pa
 import pytest
@@ -174,8 +175,16 @@ def start_extract(source: Path, out: Path, workers: int) -> subprocess.Popen[byt
     script.write_text(SMALL_PARTS)
     words = ["extract", str(source), "-o", str(out), "--workers", str(workers)]
     return subprocess.Popen(
-        [sys.executable, str(script), *words], stderr=subprocess.PIPE, stdout=subprocess.PIPE
+        [sys.executable, str(script), *words],
+        stderr=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        preexec_fn=_default_interrupt if os.name == "posix" else None,
     )
+
+
+def _default_interrupt() -> None:
+    """A shell starts background jobs with interrupts ignored, and the tests may be one."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def finish_extract(source: Path, out: Path, workers: int) -> None:
@@ -218,7 +227,9 @@ def test_kills_at_any_moment_cost_nothing(
 @pytest.mark.slow
 def test_an_interrupt_says_how_to_go_on(tmp_path: Path, long_recording: Path) -> None:
     process = start_extract(long_recording, tmp_path / "t.parquet", 2)
-    time.sleep(2.5)
+    while not list(tmp_path.glob(".t.parquet.parts/*/*.arrow")):
+        assert process.poll() is None
+        time.sleep(0.01)
     process.send_signal(signal.SIGINT)
     _, errors = process.communicate(timeout=20)
     assert process.returncode == 130
@@ -288,6 +299,18 @@ def _run_cli(words: list[str]) -> None:
         cli.main()
     finally:
         sys.argv = previous
+
+
+def test_a_webcam_that_stops_keeps_what_it_gave(
+    tmp_path: Path, clips: list[Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened = cv2.VideoCapture  # OpenCV reads a file through the same class as a camera
+    monkeypatch.setattr(cv2, "VideoCapture", lambda number: opened(str(clips[3])))
+    result = record(0, tmp_path / "t.parquet")
+    assert "camera 0 stopped after 56 frames" in next(iter(result.failures.values()))
+    table = read_landmarks(result.table)
+    assert table.num_rows == 56 and has_face(points_of(table)).all()
+    assert table.column("video_filename")[0].as_py().startswith("webcam-0/")
 
 
 def test_a_missing_webcam_says_so(tmp_path: Path) -> None:

@@ -83,7 +83,8 @@ def extract_frames(
 ) -> int:
     """Track faces through frames and write their rows as parts. Returns the frames read.
 
-    A KeyboardInterrupt passes through after what was read is written.
+    A KeyboardInterrupt or VideoError passes through after what was read is written:
+    a camera that breaks does not take its last minute along.
     """
     tracker = FaceTracker(_mesh(), settings, state)
     rows, count, last = Rows(), 0, Position(-1, 0.0)
@@ -96,7 +97,7 @@ def extract_frames(
             last = Position(frame.index, frame.time_s)
             count += 1
             on_frames(1)
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, VideoError):
         if rows.frames:
             parts.write(rows, last=last, state=tracker.state(), final=False)
         raise
