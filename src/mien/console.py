@@ -69,6 +69,9 @@ def show_overlay(result: OverlayResult) -> None:
 
 def show_scores(results: Results) -> None:
     """Every way of holding out side by side, frames and clips, and what the gap means."""
+    from mien.evaluation.metrics import report_text
+    from mien.evaluation.report import gap_text
+
     table = Table(box=None, pad_edge=False, header_style="bold")
     table.add_column("held out", no_wrap=True)
     for unit in ("frame", "clip"):
@@ -82,11 +85,10 @@ def show_scores(results: Results) -> None:
         ]
         table.add_row(escape(split.title), *cells)
     out.print(table)
-    if results.honest is not None and results.gap > 0:
-        say(
-            f"Random frames flatter by {results.gap:.3f} in frame accuracy: "
-            "other frames of the same clips and people were learnt from."
-        )
+    shown = results.honest or results.splits[1]
+    say(f"\n{shown.title}, label by label, in frames:\n{report_text(shown.frames)}\n")
+    for sentence in gap_text(results):
+        say(sentence)
     for text in results.warnings:
         warn(f"note: {text}")
 

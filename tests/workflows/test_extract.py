@@ -237,6 +237,27 @@ def test_an_interrupt_says_how_to_go_on(tmp_path: Path, long_recording: Path) ->
     finish_extract(long_recording, tmp_path / "t.parquet", 2)
 
 
+@pytest.mark.slow
+def test_a_full_disk_is_one_line_and_the_next_run_goes_on(
+    tmp_path: Path, clips: list[Path]
+) -> None:
+    resource = pytest.importorskip("resource")
+    command = [sys.executable, "-m", "mien.cli", "extract", str(clips[0].parent), "-o", "t.parquet"]
+
+    def limited() -> None:  # a file may grow to 1 MB: pieces fit, the table does not
+        resource.setrlimit(resource.RLIMIT_FSIZE, (1 << 20, 1 << 20))
+
+    ran = subprocess.run(command, cwd=tmp_path, preexec_fn=limited, capture_output=True, text=True)
+    assert ran.returncode == 2
+    assert ran.stderr.startswith("error: cannot write t.parquet: ") and "Trace" not in ran.stderr
+    assert os.listdir(tmp_path) == [".t.parquet.parts"]
+    assert len(list(tmp_path.glob(".t.parquet.parts/*/*.arrow"))) == 6
+    again = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
+    assert again.returncode == 0, again.stderr
+    assert os.listdir(tmp_path) == ["t.parquet"]
+    assert read_landmarks(tmp_path / "t.parquet").num_rows == 379
+
+
 def test_two_runs_on_one_table_do_not_meet(tmp_path: Path, clips: list[Path]) -> None:
     seen = []
 

@@ -16,7 +16,7 @@ import json
 import shutil
 import zlib
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -30,20 +30,22 @@ from mien.tables import POINT_COUNT
 
 _METADATA_KEY = b"mien.part"
 _POINTS = pa.list_(pa.float32(), 3 * POINT_COUNT)
+_BLOCK_ROWS = 128
 
 
-@dataclass
 class Rows:
-    """Rows gathered for the next part."""
+    """Rows gathered for the next part.
 
-    columns: dict[str, list[Any]] = field(
-        default_factory=lambda: {
-            name: []
-            for name in ("frame_num", "time_s", "width_px", "height_px", "presence", "face_id")
-        }
-    )
-    points: list[np.ndarray] = field(default_factory=list)
-    frames: int = 0
+    Points go into blocks made beforehand: thousands of small arrays kept between
+    the frames' large ones would leave holes in memory, half a megabyte a frame.
+    """
+
+    def __init__(self) -> None:
+        names = ("frame_num", "time_s", "width_px", "height_px", "presence", "face_id")
+        self.columns: dict[str, list[Any]] = {name: [] for name in names}
+        self.frames = 0
+        self._blocks: list[np.ndarray] = []
+        self._count = 0
 
     def add(self, frame: Frame, faces: list[TrackedFace]) -> None:
         """One row a face; one row of NaN when there is none."""
@@ -53,9 +55,9 @@ class Rows:
         found: list[TrackedFace | None] = [*faces] or [None]
         for face in found:
             if face is None:
-                self.points.append(np.full((POINT_COUNT, 3), np.nan, np.float32))
+                self._next_row()[:] = np.nan
             else:
-                self.points.append(face.points * scale)
+                np.multiply(face.points, scale, out=self._next_row())
             values = (
                 frame.index,
                 frame.time_s,
@@ -67,12 +69,20 @@ class Rows:
             for column, value in zip(self.columns.values(), values, strict=True):
                 column.append(value)
 
+    def _next_row(self) -> np.ndarray:
+        place = self._count % _BLOCK_ROWS
+        if place == 0:
+            self._blocks.append(np.empty((_BLOCK_ROWS, POINT_COUNT, 3), np.float32))
+        self._count += 1
+        return self._blocks[-1][place]
+
     def table(self) -> pa.Table:
-        points = np.stack(self.points) if self.points else np.zeros((0, 3), np.float32)
-        flat = pa.FixedSizeListArray.from_arrays(pa.array(points.ravel()), type=_POINTS)
+        flat = np.concatenate([np.empty(0, np.float32), *(block.ravel() for block in self._blocks)])
+        flat = flat[: self._count * 3 * POINT_COUNT]
+        points = pa.FixedSizeListArray.from_arrays(pa.array(flat), type=_POINTS)
         types = (pa.int64(), pa.float64(), pa.int32(), pa.int32(), pa.float32(), pa.int32())
         arrays = [pa.array(v, t) for v, t in zip(self.columns.values(), types, strict=True)]
-        return pa.table([*arrays, flat], names=[*self.columns, "points"])
+        return pa.table([*arrays, points], names=[*self.columns, "points"])
 
 
 @dataclass(frozen=True)
