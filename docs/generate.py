@@ -13,6 +13,8 @@ import typer
 
 from mien.cli import app
 from mien.config import ExtractSettings, Settings, TrainSettings
+from mien.corpora.index import CLIP_COLUMNS, EMOTION_COLUMNS, SUBJECT_COLUMNS
+from mien.corpora.labels import ALIASES
 from mien.tables import COLUMN_MEANINGS, COLUMN_TYPES, SCHEMA_VERSION
 
 DOCS = Path(__file__).parent
@@ -31,17 +33,30 @@ def data_page() -> str:
         "|---|---|---|",
     ]
     for name, meaning in COLUMN_MEANINGS.items():
-        kind = COLUMN_TYPES[name.split(" ")[0]]
+        kind = str(COLUMN_TYPES[name.split(" ")[0]])
+        kind = {"float": "float32", "double": "float64"}.get(kind, kind)  # Arrow's older names
         lines.append(f"| `{name}` | {kind} | {meaning} |")
     return "\n".join(lines) + (
         "\n\nfloat32 is written; float32 and float64 are read, in any column order, with other "
         "columns kept. A frame without a face is a row whose points are null and whose `presence` "
         "is 0: never dropped, never zeros. A row whose points are all NaN, as pandas writes null, "
-        "is read the same. Geometry first undoes the scaling by axis: x and z times the width, y "
+        "is read the same. In CSV an empty cell is null; in text columns `NA` and `null` are text. "
+        "Geometry first undoes the scaling by axis: x and z times the width, y "
         "times the height.\n\nParquet that `mien extract` writes carries, under the metadata key "
         "`mien`, the schema version, the extractor, the SHA-256 of its model, the settings, and "
         "each clip's size, time and a digest of its place, so that the same command adds what is "
-        "new. No path and no credential is stored.\n"
+        "new. No path and no credential is stored.\n\n## Label files\n\nA CSV with a clip column (`"
+        + "`, `".join(CLIP_COLUMNS)
+        + "`), an emotion column (`"
+        + "`, `".join(EMOTION_COLUMNS)
+        + "`), a subject column (`"
+        + "`, `".join(SUBJECT_COLUMNS)
+        + "`), or both of the latter, in any case. A row that names a folder labels that path "
+        "only; one that does not labels the clips of that name in every folder. Rows that "
+        "contradict each other are refused. Clips that the file lacks are labelled by CREMA-D's "
+        "and RAVDESS's file names. Labels take one vocabulary: "
+        + "; ".join(f"{label} ({', '.join(spellings)})" for label, spellings in ALIASES.items())
+        + "; others are kept as they are.\n"
     )
 
 

@@ -7,7 +7,7 @@ import pytest
 
 SOURCE = Path(__file__).parent.parent / "src" / "mien"
 STAGES = (
-    "errors config files tables face corpora recording emotion risk monitor evaluation ward "
+    "errors text config files tables face corpora recording emotion risk monitor evaluation ward "
     "workflows console cli"
 ).split()
 NOT_EVEN = {("risk", "emotion"), ("emotion", "recording"), ("monitor", "corpora")}

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mien.errors import InputError
-from mien.files import redacted, replacing, without_credentials
+from mien.files import is_address, redacted, replacing, without_credentials
 
 WORD = st.text("abcdefghijklmnopqrstuvwxyzABCXYZ0123456789", min_size=6, max_size=12)
 
@@ -42,3 +42,27 @@ def test_no_part_of_a_credential_survives(user: str, password: str, host: str, t
     for text in (without_credentials(address), redacted(f"cannot open '{address}': refused")):
         assert f"rtsp://{host.lower()}.example:8554/x" in text
         assert "@" not in text and "?" not in text
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "rtsp://nurse:S3CRET@h/x",
+        "rtsp://nurse:S3/CRET@h/x",
+        "rtsp://nurse:S3#CRET@h/x",
+        "rtsp://nurse:S3?CRET@h/x",
+        "rtsp://nurse:[S3CRET]@h/x",
+        "rtsp://nurse:S3'CRET\"<@h/x",
+        "rtsp://nurse:S3 CRET@h/x",
+        "rtsp://nurse:S3\u2100CRET@h/x",
+        "rtsp:/nurse:S3CRET@h/x",
+        "rtsp://h/user=nurse&password=S3CRET/x",
+        "rtsp://h/x;password=S3CRET",
+        "rtsp://h/x?pwd=S3CRET",
+    ],
+)
+def test_a_camera_s_password_is_cut_wherever_it_stands(address: str) -> None:
+    assert is_address(address) and is_address(Path(address))
+    for text in (without_credentials(address), redacted(f"cannot open {address}")):
+        assert "S3" not in text and "CRET" not in text and "nurse" not in text
+        assert "rtsp://h" in text

@@ -169,3 +169,82 @@ def test_a_table_without_rows_is_not_written(tmp_path: Path) -> None:
     with pytest.raises(TableError, match="no rows"):
         write_table([], tmp_path / "t.parquet")
     assert not list(tmp_path.iterdir())
+
+
+HEADER = ",".join(["video_filename", "frame_num", "emotion", *POINT_COLUMNS, "subject", "note"])
+
+
+def csv_of(path: Path, *lines: str, encoding: str = "utf-8") -> Path:
+    path.write_bytes("".join(f"{line}\n" for line in (HEADER, *lines)).encode(encoding))
+    return path
+
+
+def csv_row(clip: str, *, point: str = "0.5", subject: str = "", note: str = "") -> str:
+    return ",".join([clip, "0", "", *[point] * len(POINT_COLUMNS), subject, note])
+
+
+@pytest.mark.parametrize("end", ["", "\n", "\r\n", "\n\n\n"])
+def test_a_csv_of_a_header_alone_is_an_empty_table(tmp_path: Path, end: str) -> None:
+    (tmp_path / "t.csv").write_bytes((HEADER + end).encode())
+    read = read_landmarks(tmp_path / "t.csv")
+    assert (read.num_rows, points_of(read).shape) == (0, (0, 478, 3))
+    assert read.schema.names == HEADER.split(",")[:-2] + ["subject", "note"]
+    assert sum(b.num_rows for b in open_landmarks(tmp_path / "t.csv").batches(["emotion"])) == 0
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "latin-1"])
+def test_a_csv_in_another_encoding_is_one_line(tmp_path: Path, encoding: str) -> None:
+    path = csv_of(tmp_path / "t.csv", csv_row("é.flv"), encoding=encoding)
+    with pytest.raises(TableError, match=r"t.csv cannot be read as CSV.*(UTF-8|UTF8)") as caught:
+        open_landmarks(path)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_column_name_in_another_encoding_is_one_line(tmp_path: Path) -> None:
+    (tmp_path / "t.csv").write_bytes(f"{HEADER},caf\xe9\n".encode("latin-1"))
+    with pytest.raises(TableError, match="save it as UTF-8"):
+        open_landmarks(tmp_path / "t.csv")
+
+
+def test_a_person_called_na_has_a_name_and_an_empty_cell_has_none(tmp_path: Path) -> None:
+    names = ["NA", '"NA"', "null", "nan", "NaN", "", '""']
+    lines = [csv_row(name or "x", subject=name, note=name) for name in names]
+    read = read_landmarks(csv_of(tmp_path / "t.csv", *lines))
+    wanted = ["NA", "NA", "null", "nan", "NaN", None, None]
+    assert read.column("subject").to_pylist() == read.column("note").to_pylist() == wanted
+    assert read.column("video_filename").to_pylist()[:5] == wanted[:5]
+
+
+def test_a_column_of_nothing_but_na_is_text(tmp_path: Path) -> None:
+    path = csv_of(tmp_path / "t.csv", *[csv_row("a.flv", subject="NA", note="NA")] * 2)
+    read = read_landmarks(path)
+    assert read.column("subject").to_pylist() == read.column("note").to_pylist() == ["NA", "NA"]
+
+
+@pytest.mark.parametrize("point", ["", "NaN", "nan", "NA", "null", '""'])
+def test_a_point_that_is_not_there_is_null_however_it_is_written(
+    tmp_path: Path, point: str
+) -> None:
+    lines = csv_row("a.flv"), csv_row("b.flv", point=point)
+    read = read_landmarks(csv_of(tmp_path / "t.csv", *lines))
+    assert read.column("z_477").null_count == 1
+    assert has_face(points_of(read)).tolist() == [True, False]
+
+
+@pytest.mark.parametrize("stored", [b"[1]", b"null", b"no json", b"\xff"])
+def test_metadata_that_is_not_miens_is_none(tmp_path: Path, stored: bytes) -> None:
+    table = pa.Table.from_batches([rows()]).replace_schema_metadata({"mien": stored})
+    pq.write_table(table, tmp_path / "t.parquet")
+    assert open_landmarks(tmp_path / "t.parquet").metadata == {}
+
+
+def test_a_name_that_is_too_long_is_one_line(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="no table at .*: File name too long"):
+        open_landmarks(tmp_path / ("n" * 300))
+
+
+@pytest.mark.parametrize("kind", [str, Path])
+def test_an_address_is_no_table_and_its_password_is_not_shown(kind: type) -> None:
+    with pytest.raises(InputError, match="no table at rtsp://host/bed: give") as caught:
+        open_landmarks(kind("rtsp://nurse:secret@host/bed"))
+    assert "secret" not in str(caught.value)

@@ -4,7 +4,7 @@ Each verb of the command is a function here with the same name and options:
 
     import mien
 
-    mien.extract(["clips"], "landmarks.parquet", workers=2)
+    mien.extract(["clips"], "landmarks.parquet")
     mien.train("landmarks.parquet", out="model", recipe="seed")
 
 They are imported when they are first used, so that `import mien` is quick and

@@ -6,19 +6,19 @@ Exit codes: 0 done, 2 wrong use or input, 3 done but for the failures listed.
 from __future__ import annotations
 
 import functools
+import io
 import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from rich.markup import escape
 
 import mien
 from mien import console
 from mien.config import INTENDED_USE
 from mien.errors import InputError, MienError
-from mien.files import is_address
+from mien.files import is_address, redacted
 
 DONE_BUT_FOR_FAILURES = 3
 INTERRUPTED = 130
@@ -47,13 +47,22 @@ Epochs = Annotated[int, typer.Option(help="Passes over all rows.")]
 
 
 def main() -> None:
-    """Run the command. An error that mien foresees is one line, without a trace."""
+    """Run the command. What the caller can put right is one line, without a trace."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # a name need not fit the terminal's encoding
+            stream.reconfigure(errors="backslashreplace")
     try:
         app()
     except MienError as error:
-        text = escape(" ".join(str(error).split()))
-        console.err.print(f"[bold red]error:[/] {text}", soft_wrap=True)
+        console.error(" ".join(str(error).split()))
         sys.exit(error.exit_code)
+    except BrokenPipeError:  # who reads the output, such as head, has enough
+        sys.exit(1)
+    except OSError as error:
+        place = f"{error.filename}: " if error.filename else ""
+        text = redacted(place + (error.strerror or str(error) or type(error).__name__))
+        console.error(" ".join(text.split()))
+        sys.exit(InputError.exit_code)
 
 
 def _resumable(verb: Callable[..., None]) -> Callable[..., None]:
@@ -363,7 +372,7 @@ def evaluate(
 @app.command()
 def predict(
     source: Annotated[
-        list[Path], typer.Argument(metavar="VIDEO|TABLE…", help="Recordings, or one table.")
+        list[str], typer.Argument(metavar="VIDEO|TABLE…", help="Recordings, or one table.")
     ],
     model: Annotated[Path, typer.Option(help="A model folder that mien train wrote.")],
     output: Annotated[

@@ -9,9 +9,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
-from rich.markup import escape
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 from rich.table import Table
+from rich.text import Text
+
+from mien.text import printable
 
 if TYPE_CHECKING:
     from mien.evaluation.metrics import Score
@@ -20,26 +22,32 @@ if TYPE_CHECKING:
     from mien.workflows.overlay import OverlayResult
     from mien.workflows.predict import Predicted
 
-out = Console(highlight=False)
-err = Console(stderr=True, highlight=False)
+out = Console(highlight=False, emoji=False)
+err = Console(stderr=True, highlight=False, emoji=False)
 
 CLIPS_SHOWN = 12
 REFRESH_S = 0.1
 
 
 def say(text: object) -> None:
-    """Print plain text: brackets in it are text."""
-    out.print(escape(str(text)), soft_wrap=True)
+    """Print one line of plain text: brackets in it are text, control characters escapes."""
+    out.print(_plain(text), soft_wrap=True)
 
 
 def warn(text: object) -> None:
-    """Print plain text on the error stream."""
-    err.print(escape(str(text)), soft_wrap=True)
+    """Print one line of plain text on the error stream."""
+    err.print(_plain(text), soft_wrap=True)
 
 
 def failed(name: str, reason: str) -> None:
     """One line for one thing that could not be done."""
-    err.print(f"[red]failed:[/] {escape(name)}: {escape(reason)}", soft_wrap=True)
+    line = Text.assemble(("failed:", "red"), " ", _plain(name), ": ", _plain(reason))
+    err.print(line, soft_wrap=True)
+
+
+def error(text: object) -> None:
+    """The one line that says why the command ends."""
+    err.print(Text.assemble(("error:", "bold red"), " ", _plain(text)), soft_wrap=True)
 
 
 def show_extracted(result: ExtractResult) -> None:
@@ -83,10 +91,12 @@ def show_scores(results: Results) -> None:
             for unit in (split.frames, split.clips)
             for score in (unit.accuracy, unit.balanced_accuracy)
         ]
-        table.add_row(escape(split.title), *cells)
+        table.add_row(_plain(split.title), *cells)
     out.print(table)
     shown = results.honest or results.splits[1]
-    say(f"\n{shown.title}, label by label, in frames:\n{report_text(shown.frames)}\n")
+    lines = report_text(shown.frames).split("\n")
+    for line in ("", f"{shown.title}, label by label, in frames:", *lines, ""):
+        say(line)
     for sentence in gap_text(results):
         say(sentence)
     for text in results.warnings:
@@ -102,8 +112,8 @@ def show_predicted(result: Predicted) -> None:
     for row in rows[:CLIPS_SHOWN]:
         chosen = row["predicted"]
         table.add_row(
-            escape(row["video_filename"]),
-            escape(chosen or "unknown"),
+            _plain(row["video_filename"]),
+            _plain(chosen or "unknown"),
             f"{row[f'p_{chosen}']:.2f}" if chosen else "-",
             str(row.get("frames_with_face", "")),
         )
@@ -118,6 +128,10 @@ def show_predicted(result: Predicted) -> None:
 def show_paths(paths: Iterable[Path]) -> None:
     for path in paths:
         say(path)
+
+
+def _plain(text: object) -> Text:
+    return Text(printable(str(text)))
 
 
 def _score(score: Score) -> str:
@@ -176,7 +190,7 @@ class StepProgress:
 
     def __init__(self) -> None:
         self._bar = Progress(
-            TextColumn("{task.description}"),
+            TextColumn("{task.description}", markup=False),
             BarColumn(),
             TaskProgressColumn(),
             TimeRemainingColumn(elapsed_when_finished=True),
@@ -193,4 +207,4 @@ class StepProgress:
         self._bar.stop()
 
     def __call__(self, doing: str, done: int, total: int) -> None:
-        self._bar.update(self._task, description=escape(doing), completed=done, total=total)
+        self._bar.update(self._task, description=printable(doing), completed=done, total=total)

@@ -8,12 +8,11 @@ import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from urllib.parse import urlsplit, urlunsplit
 
 from mien.errors import InputError
 
-_ADDRESS = re.compile(r"^[a-z][a-z0-9+.-]+://", re.IGNORECASE)
-_ADDRESS_IN_TEXT = re.compile(r"\b[a-z][a-z0-9+.-]+://[^\s'\"<>]+", re.IGNORECASE)
+_ADDRESS = re.compile(r"^[a-z][a-z0-9+.-]+:/{1,2}", re.IGNORECASE)
+_ADDRESS_IN_TEXT = re.compile(r"\b[a-z][a-z0-9+.-]+:/{1,2}(?:[^\n]*@)?[^\s'\"<>]*", re.IGNORECASE)
 
 
 @contextmanager
@@ -58,10 +57,12 @@ def sha256(path: str | Path) -> str:
 
 
 def is_address(source: str | Path) -> bool:
-    """Whether a source is a stream address rather than a path.
+    """Whether a source is a stream address rather than a path, slashes lost or not.
 
-    >>> is_address("rtsp://10.0.0.5/bed3"), is_address("clips/a.flv"), is_address("C:\\\\a.mp4")
-    (True, False, False)
+    >>> is_address("rtsp://10.0.0.5/bed3"), is_address(Path("rtsp://10.0.0.5/bed3"))
+    (True, True)
+    >>> is_address("clips/a.flv"), is_address("C:/a.mp4")
+    (False, False)
     """
     return bool(_ADDRESS.match(str(source)))
 
@@ -69,14 +70,19 @@ def is_address(source: str | Path) -> bool:
 def without_credentials(address: str) -> str:
     """An address that may be stored or printed: no user, password, query or fragment.
 
-    Cameras take passwords in the query as well as before the host, so both go.
+    Cameras take passwords before the host, in the query and in the path, and
+    people do not escape them. So all up to the last @ goes, and each part of
+    the path that holds = ; or &. Too much may go; a password never stays.
 
-    >>> without_credentials("rtsp://nurse:secret@10.0.0.5:554/bed3?token=abc")
+    >>> without_credentials("rtsp://nurse:sec/r#et@10.0.0.5:554/bed3?token=abc")
     'rtsp://10.0.0.5:554/bed3'
+    >>> without_credentials("rtsp://10.0.0.5/user=admin&password=secret/live")
+    'rtsp://10.0.0.5/live'
     """
-    parts = urlsplit(address)
-    host = parts.netloc.rpartition("@")[2]
-    return urlunsplit((parts.scheme, host, parts.path, "", ""))
+    scheme, _, rest = address.partition(":")
+    place = re.split(r"[?#]", rest.rpartition("@")[2].lstrip("/"))[0]
+    kept = [part for part in place.split("/") if not re.search(r"[=;&]", part)]
+    return f"{scheme}://{'/'.join(kept)}"
 
 
 def redacted(text: str) -> str:

@@ -26,7 +26,7 @@ import pyarrow.csv as pa_csv
 import pyarrow.parquet as pq
 
 from mien.errors import InputError, ShapeError, TableError
-from mien.files import replacing
+from mien.files import is_address, replacing, without_credentials
 
 SCHEMA_VERSION = 1
 POINT_COUNT = 478
@@ -61,6 +61,9 @@ TABLE_SUFFIXES = frozenset([".parquet", ".csv"])
 METADATA_KEY = b"mien"
 ROWS_A_GROUP = 8192  # 47 MB of points: large enough to compress, small enough to hold twice
 CSV_BLOCK_BYTES = 16 << 20  # a row of the public table is 29 kB of text
+CSV_NULLS = ("", "NaN", "nan", "NA", "null")  # in columns of numbers; in text, only the empty one
+_TEXT_TYPES = {name: type_ for name, type_ in COLUMN_TYPES.items() if pa.types.is_string(type_)}
+_UTF16_MARKS = (b"\xff\xfe", b"\xfe\xff")
 
 
 @dataclass(frozen=True)
@@ -96,13 +99,12 @@ class LandmarkSource:
 def open_landmarks(path: str | Path) -> LandmarkSource:
     """Open a landmark table and check its columns, reading no rows.
 
-    path: .parquet or .csv, columns in any order, points float32 or float64.
+    path: .parquet or .csv in UTF-8, columns in any order, points float32 or float64.
+    A CSV's text is null only where it is empty: a subject may be called NA.
     Raises InputError when there is no such file, TableError or ShapeError when
     it is not a landmark table.
     """
-    path = Path(path)
-    if not path.is_file():
-        raise InputError(f"no table at {path}: give a .parquet or .csv file")
+    path = _existing(path)
     file_schema, row_count, metadata = _read_header(path)
     _check_columns(file_schema, path)
     known = [name for name in COLUMN_TYPES if name in file_schema.names]
@@ -266,32 +268,96 @@ def _new_writer(path: Path, schema: pa.Schema, metadata: dict[str, Any], named: 
     )
 
 
+def _existing(path: str | Path) -> Path:
+    shown = without_credentials(str(path)) if is_address(path) else path
+    try:
+        if Path(path).is_file():
+            return Path(path)
+    except OSError as error:  # a name that is too long, or a folder that may not be entered
+        raise InputError(f"no table at {shown}: {error.strerror or error}") from error
+    raise InputError(f"no table at {shown}: give a .parquet or .csv file")
+
+
 def _read_header(path: Path) -> tuple[pa.Schema, int | None, dict[str, Any]]:
     try:
         if path.suffix.lower() == ".parquet":
             parquet = pq.ParquetFile(path)
             schema = parquet.schema_arrow
-            stored = (schema.metadata or {}).get(METADATA_KEY, b"{}")
-            return schema.remove_metadata(), parquet.metadata.num_rows, json.loads(stored)
-        with _open_csv(path, {}) as reader:
-            return reader.schema, None, {}
-    except (pa.ArrowInvalid, OSError, json.JSONDecodeError) as error:
+            stored = _object((schema.metadata or {}).get(METADATA_KEY, b"{}"))
+            return schema.remove_metadata(), parquet.metadata.num_rows, stored
+        _check_encoding(path)
+        with _open_csv(path, _TEXT_TYPES) as reader:
+            return _without_null_types(reader.schema), None, {}
+    except (pa.ArrowException, OSError) as error:
         kind = "Parquet" if path.suffix.lower() == ".parquet" else "CSV"
-        reason = str(error).splitlines()[0]
-        raise TableError(f"{path} cannot be read as {kind}: {reason}") from error
+        raise TableError(f"{path} cannot be read as {kind}: {_first_line(error)}") from error
+
+
+def _object(stored: bytes) -> dict[str, Any]:
+    """Metadata that mien wrote; nothing when another program used the same key."""
+    try:
+        told = json.loads(stored)
+    except ValueError:
+        return {}
+    return told if isinstance(told, dict) else {}
+
+
+def _first_line(error: Exception) -> str:
+    return next(iter(str(error).splitlines()), type(error).__name__)
+
+
+def _check_encoding(path: Path) -> None:
+    with open(path, "rb") as handle:
+        header = handle.readline(CSV_BLOCK_BYTES)
+    try:
+        is_text = "\0" not in header.decode()
+    except UnicodeDecodeError:
+        is_text = False
+    if not is_text:
+        other = "UTF-16" if header[:2] in _UTF16_MARKS else "another encoding or no text"
+        raise TableError(f"{path} cannot be read as CSV: it is {other}; save it as UTF-8")
+
+
+def _without_null_types(schema: pa.Schema) -> pa.Schema:
+    """A column of which nothing is seen yet is text, unless the contract says what it is."""
+    return pa.schema(
+        column.with_type(pa.string())
+        if pa.types.is_null(column.type) and column.name not in COLUMN_TYPES
+        else column
+        for column in schema
+    )
 
 
 def _open_csv(path: Path, types: Mapping[str, pa.DataType], names: Sequence[str] = ()) -> Any:
     return pa_csv.open_csv(
-        path,
+        _with_line_end(path),
         read_options=pa_csv.ReadOptions(block_size=CSV_BLOCK_BYTES),
         convert_options=pa_csv.ConvertOptions(
             column_types=dict(types),
             include_columns=list(names),
-            null_values=["", "NaN", "nan", "NA", "null"],
-            strings_can_be_null=True,
+            null_values=CSV_NULLS,
+            strings_can_be_null=False,  # else a subject called NA is none: see _empty_as_null
         ),
     )
+
+
+def _with_line_end(path: Path) -> Path | pa.BufferReader:
+    """A CSV that is a header without a line end gets one, for Arrow takes it as no CSV."""
+    with open(path, "rb") as handle:
+        first = handle.readline(CSV_BLOCK_BYTES)
+        is_whole = len(first) == path.stat().st_size
+    is_header = is_whole and first.strip() and not first.endswith((b"\n", b"\r"))
+    return pa.BufferReader(first + b"\n") if is_header else path
+
+
+def _empty_as_null(batch: pa.RecordBatch) -> pa.RecordBatch:
+    arrays = [
+        pc.if_else(pc.equal(values, ""), None, values)
+        if pa.types.is_string(values.type)
+        else values
+        for values in batch.columns
+    ]
+    return pa.RecordBatch.from_arrays(arrays, schema=batch.schema)
 
 
 def _check_columns(schema: pa.Schema, path: Path) -> None:
@@ -335,13 +401,14 @@ def _raw_batches(
             parquet = pq.ParquetFile(source.path, pre_buffer=False)
             yield from parquet.iter_batches(batch_rows, columns=names)
             return
-        types = {name: COLUMN_TYPES[name] for name in names if name in COLUMN_TYPES}
+        types = {name: source.schema.field(name).type for name in names}
         with _open_csv(source.path, types, names) as reader:
-            for batch in reader:
+            for block in reader:
+                batch = _empty_as_null(block)
                 for start in range(0, batch.num_rows, batch_rows):
                     yield batch.slice(start, batch_rows)
-    except (pa.ArrowInvalid, OSError) as error:
-        reason = str(error).splitlines()[0]
+    except (pa.ArrowException, OSError) as error:
+        reason = _first_line(error)
         raise TableError(f"{source.path} cannot be read to its end: {reason}") from error
 
 

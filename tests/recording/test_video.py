@@ -2,13 +2,14 @@
 
 from pathlib import Path
 
+import av
 import numpy as np
 import pytest
 from PIL import Image
 
 from mien.errors import VideoError
 from mien.recording.video import Position, expected_frames, read_frames, read_photo
-from tests.recording.videos import turned, write_video
+from tests.recording.videos import turned, write_plain, write_video
 
 
 @pytest.fixture(scope="module")
@@ -138,3 +139,42 @@ def test_a_photo_cut_short_is_refused(tmp_path: Path, images: list[np.ndarray]) 
 def test_the_number_of_frames_is_guessed_from_headers(clips: list[Path]) -> None:
     assert expected_frames(clips) == pytest.approx(379, abs=6)
     assert expected_frames(clips * 40) == pytest.approx(40 * 379, rel=0.05)
+
+
+@pytest.mark.parametrize("ending", ["mp4", "mkv", "avi", "mpg", "flv", "ts"])
+@pytest.mark.parametrize("codec", ["mpeg4", "libx264", "mpeg2video"])
+def test_reading_goes_on_after_any_frame_of_any_container(
+    tmp_path: Path, images: list[np.ndarray], ending: str, codec: str
+) -> None:
+    """B-frames, equal millisecond stamps, stamps that go backwards or are missing."""
+    try:
+        path = write_plain(tmp_path / f"a.{ending}", images[:24], codec)
+    except (av.error.FFmpegError, ValueError):
+        assert (codec, ending) in {("mpeg2video", "flv"), ("mpeg4", "flv")}  # cannot be held
+        return
+    whole = list(read_frames(path))
+    assert np.diff([frame.time_s for frame in whole]).min() > 0
+    for frame in whole:
+        position = Position(frame.index, frame.time_s, frame.is_exact)
+        rest = list(read_frames(path, after=position))
+        assert [(f.index, f.time_s) for f in rest] == [
+            (f.index, f.time_s) for f in whole[frame.index + 1 :]
+        ]
+        if rest:
+            assert np.array_equal(rest[0].image, whole[frame.index + 1].image)
+
+
+def test_a_raw_stream_without_times_is_read(tmp_path: Path, images: list[np.ndarray]) -> None:
+    path = write_plain(tmp_path / "a.h264", images[:10], "libx264")
+    assert [frame.index for frame in read_frames(path)] == list(range(10))
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["ffconcat version 1.0\nfile other.mp4\n", "#EXTM3U\n#EXTINF:1,\nhttp://127.0.0.1:9/a.ts\n"],
+)
+def test_a_playlist_leads_nowhere(tmp_path: Path, images: list[np.ndarray], text: str) -> None:
+    write_video(tmp_path / "other.mp4", images[:5])
+    (tmp_path / "a.mp4").write_text(text)
+    with pytest.raises(VideoError):
+        list(read_frames(tmp_path / "a.mp4"))

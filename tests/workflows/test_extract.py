@@ -209,6 +209,7 @@ def test_kills_at_any_moment_cost_nothing(
     whole = extract([long_recording], tmp_path / "whole.parquet").table
     out = tmp_path / "t.parquet"
     rng = random.Random(workers)
+    written: dict[Path, int] = {}
     for wanted_parts in (1, 4, 11):  # of 15
         process = start_extract(long_recording, out, workers)
         while len(list(tmp_path.glob(".t.parquet.parts/*/*.arrow"))) < wanted_parts:
@@ -218,10 +219,115 @@ def test_kills_at_any_moment_cost_nothing(
         process.kill()
         process.communicate()
         assert not out.exists()
+        parts = {p: p.stat().st_mtime_ns for p in tmp_path.glob(".t.parquet.parts/*/*.arrow")}
+        assert written.items() <= parts.items()  # nothing that was finished is done again
+        written = parts
     time.sleep(1.5)  # workers notice that their parent is gone
     finish_extract(long_recording, out, workers)
     assert read_landmarks(out).equals(read_landmarks(whole))
     assert set(os.listdir(tmp_path)) == {"whole.parquet", "t.parquet"}
+
+
+def test_what_a_killed_run_left_half_written_is_cleared(tmp_path: Path, clips: list[Path]) -> None:
+    (tmp_path / ".t.parquet.4711.tmp.parquet").write_bytes(b"half")
+    extract(clips[3:4], tmp_path / "t.parquet")
+    assert os.listdir(tmp_path) == ["t.parquet"]
+
+
+def test_a_file_that_changes_while_it_is_read_is_not_taken(
+    tmp_path: Path, clips: list[Path]
+) -> None:
+    video = tmp_path / "a.flv"
+    video.write_bytes(clips[0].read_bytes())
+
+    def change(frames: int) -> None:
+        os.utime(video, (1, 1))
+
+    result = extract([video], tmp_path / "t.parquet", on_frames=change)
+    assert "changed while it was read" in result.failures["a.flv"]
+    assert extract([video], tmp_path / "t.parquet").rows == 67
+
+
+def test_a_file_does_not_enter_a_table_under_two_names(tmp_path: Path, clips: list[Path]) -> None:
+    for folder in ("a", "b"):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / "x.flv").write_bytes(clips[3].read_bytes())
+    extract([tmp_path / "a"], tmp_path / "t.parquet")
+    with pytest.raises(InputError, match=r"a/x\.flv is in .* already, as x\.flv"):
+        extract([tmp_path / "a", tmp_path / "b"], tmp_path / "t.parquet")
+
+
+def test_a_later_label_file_changes_only_what_it_names(tmp_path: Path, clips: list[Path]) -> None:
+    for name, clip, emotion in (("one.flv", clips[3], "Sad"), ("two.flv", clips[4], "Angry")):
+        (tmp_path / name).write_bytes(clip.read_bytes())
+        (tmp_path / f"{name}.csv").write_text(f"file,emotion,subject\n{name},{emotion},p{name}\n")
+    extract([tmp_path / "one.flv"], tmp_path / "t.parquet", labels=tmp_path / "one.flv.csv")
+    both = [tmp_path / "one.flv", tmp_path / "two.flv"]
+    extract(both, tmp_path / "t.parquet", labels=tmp_path / "two.flv.csv")
+    rows = read_landmarks(tmp_path / "t.parquet", ["video_filename", "emotion", "subject"])
+    assert {tuple(row.values()) for row in rows.to_pylist()} == {
+        ("one.flv", "Sad", "pone.flv"),
+        ("two.flv", "Angry", "ptwo.flv"),
+    }
+
+
+def test_somebody_elses_failures_csv_is_left_alone(broken: Path, tmp_path: Path) -> None:
+    own = tmp_path / "failures.csv"
+    own.write_text("name,why\nx,y\n")
+    result = extract([broken], tmp_path / "t.parquet")
+    assert own.read_text() == "name,why\nx,y\n"
+    assert result.failures_file == tmp_path / "t.parquet.failures.csv"
+
+
+CRASHING_WORKER = """
+import os, sys
+import mien.recording.extract as module
+read = module.read_frames
+
+def read_or_die(path, **options):
+    if path.name == "kills.flv":
+        os.kill(os.getpid(), 9)
+    return read(path, **options)
+
+module.read_frames = read_or_die  # in the workers too: they import this file
+if __name__ == "__main__":
+    from mien.cli import main
+    main()
+"""
+
+
+@pytest.mark.slow
+def test_a_recording_that_kills_its_worker_is_named_and_the_rest_goes_on(
+    tmp_path: Path, clips: list[Path]
+) -> None:
+    (tmp_path / "v").mkdir()
+    for name, clip in (("kills.flv", clips[0]), ("b.flv", clips[3]), ("z.flv", clips[4])):
+        (tmp_path / "v" / name).write_bytes(clip.read_bytes())
+    (tmp_path / "script.py").write_text(CRASHING_WORKER)
+    words = ["script.py", "extract", "v", "-o", "t.parquet", "-w", "2"]
+    ran = subprocess.run(
+        [sys.executable, *words], cwd=tmp_path, capture_output=True, text=True, timeout=120
+    )
+    assert ran.returncode == 3
+    assert "failed: kills.flv: the decoder crashed on it, twice" in ran.stderr
+    assert "2 clips, 117 rows" in ran.stdout
+
+
+@pytest.mark.slow
+def test_a_script_without_a_main_guard_is_told_so(tmp_path: Path, clips: list[Path]) -> None:
+    (tmp_path / "script.py").write_text(
+        f"import mien\nmien.extract([{str(clips[0].parent)!r}], 't.parquet', workers=2)\n"
+    )
+    ran = subprocess.run(
+        [sys.executable, "script.py"], cwd=tmp_path, capture_output=True, text=True, timeout=120
+    )
+    assert ran.returncode == 1
+    assert (
+        ran.stderr.strip()
+        .splitlines()[-1]
+        .startswith("mien.errors.InputError: the worker processes could not start")
+    )
+    assert not (tmp_path / "t.parquet").exists()
 
 
 @pytest.mark.slow

@@ -8,7 +8,8 @@ from rich.console import Console
 
 from mien.errors import InputError, ShapeError
 from mien.tables import landmark_batch, write_table
-from mien.workflows.inspect import Inspection, describe, inspect, printable
+from mien.text import printable
+from mien.workflows.inspect import Inspection, describe, inspect
 
 
 def text_of(inspection: Inspection, *, width: int = 120) -> str:

@@ -100,3 +100,14 @@ def test_a_stream_or_a_table_among_recordings_is_refused(model: Path, table: Pat
         predict("rtsp://user:secret@host/bed", model=model)
     with pytest.raises(InputError, match="is a table: predict it alone"):
         predict([table, "a.mp4"], model=model)
+
+
+@pytest.mark.parametrize("out", ["people.parquet", "other.parquet"])
+def test_predictions_do_not_overwrite_what_they_are_made_from(
+    model: Path, table: Path, tmp_path: Path, out: str
+) -> None:
+    source = tmp_path / ("people.parquet" if out == "people.parquet" else "other_clips.parquet")
+    source.write_bytes(table.read_bytes())
+    with pytest.raises(InputError, match="would be overwritten by the predictions"):
+        predict(str(source), model=model, out=tmp_path / out)
+    assert source.read_bytes() == table.read_bytes()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import io
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -18,24 +19,28 @@ SUBJECT_COLUMNS = ("subject", "person", "actor", "actorid", "participant")
 
 @dataclass(frozen=True)
 class LabelFile:
-    """Labels by clip path, by bare file name and by name without ending."""
+    """Labels by clip path, with and without its ending.
+
+    A row without a folder labels the clips of that name in any folder; a row
+    with a folder labels the clip in that folder alone.
+    """
 
     path: Path
-    by_name: Mapping[str, ClipLabel | None]  # None where several files share the short name
+    by_name: Mapping[str, ClipLabel | None]  # None where names that share the key differ
 
     def label_of(self, clip: str) -> ClipLabel | None:
         """The label of a clip; None when the file does not name it.
 
-        Raises LabelError when only the bare name matches and it is ambiguous.
+        Raises LabelError when only the name without its ending matches and it is ambiguous.
         """
         name = PurePosixPath(clip).name
-        for key in (clip, name, PurePosixPath(name).stem):
+        for key in (clip, _without_ending(clip), name, _without_ending(name)):
             if key in self.by_name:
                 label = self.by_name[key]
                 if label is None:
                     raise LabelError(
                         f"{self.path} has several rows for {key!r} with other labels: "
-                        "name the clips by their path below the folder"
+                        "name the clips by their path below the folder, with the ending"
                     )
                 return label
         return None
@@ -45,19 +50,17 @@ def read_label_file(path: str | Path) -> LabelFile:
     """Read a CSV of labels: a column for the clip, one for the emotion, the subject or both.
 
     Column names, in any case: one of CLIP_COLUMNS, EMOTION_COLUMNS, SUBJECT_COLUMNS.
-    Raises InputError when there is no such file, LabelError when it cannot be used.
+    Raises InputError when there is no such file, LabelError when it cannot be used
+    or gives one clip two labels.
     """
     path = Path(path)
-    if not path.is_file():
-        raise InputError(f"no label file at {path}")
     try:
-        with open(path, newline="", encoding="utf-8-sig") as handle:
-            reader = csv.DictReader(handle)
-            columns = _columns(reader.fieldnames or [], path)
-            rows = [_row(row, columns) for row in reader]
-    except (csv.Error, UnicodeDecodeError) as error:
+        reader = csv.DictReader(io.StringIO(_text(path), newline=""))
+        columns = _columns(reader.fieldnames or [], path)
+        rows = [_row(row, columns) for row in reader]
+    except csv.Error as error:
         raise LabelError(f"{path} cannot be read as CSV: {error}") from error
-    return LabelFile(path, _keyed([row for row in rows if row[0]]))
+    return LabelFile(path, _keyed(_merged([row for row in rows if row[0]], path)))
 
 
 def label_of(clip: str, labels: LabelFile | None = None) -> ClipLabel:
@@ -67,6 +70,20 @@ def label_of(clip: str, labels: LabelFile | None = None) -> ClipLabel:
     if given is None:
         return named
     return ClipLabel(given.emotion or named.emotion, given.subject or named.subject, named.corpus)
+
+
+def _text(path: Path) -> str:
+    try:
+        if not path.is_file():
+            raise InputError(f"no label file at {path}")
+        content = path.read_bytes()
+    except OSError as error:
+        raise InputError(f"no label file at {path}: {error.strerror or error}") from error
+    try:
+        return content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = error.object.count(b"\n", 0, error.start) + 1
+        raise LabelError(f"{path} is not UTF-8 in line {line}: save it again as UTF-8") from error
 
 
 def _columns(names: Sequence[str], path: Path) -> tuple[str, str | None, str | None]:
@@ -90,13 +107,27 @@ def _row(row: dict[str, str], columns: tuple[str, str | None, str | None]) -> tu
     return clip, ClipLabel(canonical_label(emotion) if emotion else None, subject or None)
 
 
-def _keyed(rows: list[tuple[str, ClipLabel]]) -> dict[str, ClipLabel | None]:
+def _merged(rows: list[tuple[str, ClipLabel]], path: Path) -> dict[str, ClipLabel]:
+    """One label a clip: what one row leaves out another may tell, but none contradict."""
+    merged: dict[str, ClipLabel] = {}
+    for name, label in rows:
+        clip = str(PurePosixPath(name.replace("\\", "/")))
+        known = merged.get(clip, ClipLabel())
+        for said, says in ((known.emotion, label.emotion), (known.subject, label.subject)):
+            if said and says and said != says:
+                raise LabelError(f"{path} labels {clip!r} both {said!r} and {says!r}: keep one row")
+        merged[clip] = ClipLabel(known.emotion or label.emotion, known.subject or label.subject)
+    return merged
+
+
+def _keyed(labels: dict[str, ClipLabel]) -> dict[str, ClipLabel | None]:
     keyed: dict[str, ClipLabel | None] = {}
-    for clip, label in rows:
-        clip = clip.replace("\\", "/")
-        name = PurePosixPath(clip).name
-        for key in {name, PurePosixPath(name).stem} - {clip}:
-            keyed[key] = label if keyed.get(key, label) == label else None
-    for clip, label in rows:
-        keyed[clip.replace("\\", "/")] = label
-    return keyed
+    for clip, label in labels.items():
+        key = _without_ending(clip)
+        keyed[key] = label if keyed.get(key, label) == label else None
+    return {**keyed, **labels}
+
+
+def _without_ending(clip: str) -> str:
+    path = PurePosixPath(clip)
+    return str(path.with_suffix("")) if path.name else clip

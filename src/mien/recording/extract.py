@@ -26,7 +26,7 @@ class ClipDone:
     """How one clip ended. `failure` is the reason in words, None when all went well."""
 
     clip: str
-    frames: int = 0
+    key: dict[str, Any] | None = None  # of its parts
     failure: str | None = None
 
 
@@ -52,25 +52,28 @@ def extract_clip(
     """Extract one file into parts, from where an earlier run left it.
 
     on_frames: told of every few frames that are done, resumed ones too.
-    A file that cannot be read leaves no parts and comes back as a failure.
+    A file that cannot be read comes back as a failure; the finished parts of a
+    long one stay, for another run.
     """
-    parts = ClipParts.of(parts_folder, part_key(source.clip, settings, source.fingerprint()))
+    key = part_key(source.clip, settings, source.fingerprint())
+    parts = ClipParts.of(parts_folder, key)
     before = parts.last()
     position = Position(*before["last"]) if before else None
     if position:
         on_frames(position.index + 1)
     if before and before["final"]:
-        return ClipDone(source.clip, position.index + 1 if position else 0)
-    state = before["state"] if before else None
+        return ClipDone(source.clip, key)
+    frames = _in_bursts(read_frames(source.path, after=position, padded=True))
     try:
-        frames = _in_bursts(read_frames(source.path, after=position, padded=True))
-        count = extract_frames(frames, parts, settings, state=state, on_frames=on_frames)
+        extract_frames(
+            frames, parts, settings, state=before["state"] if before else None, on_frames=on_frames
+        )
     except VideoError as error:
-        parts.remove()
         return ClipDone(source.clip, failure=str(error))
-    if count == 0 and position is None:
-        return ClipDone(source.clip, failure="it holds no frame that can be decoded")
-    return ClipDone(source.clip, count + (position.index + 1 if position else 0))
+    if source.fingerprint() != key["file"]:
+        parts.remove()
+        return ClipDone(source.clip, failure="it changed while it was read: extract it again")
+    return ClipDone(source.clip, key)
 
 
 def extract_frames(
@@ -79,31 +82,39 @@ def extract_frames(
     settings: ExtractSettings,
     *,
     state: dict[str, Any] | None = None,
+    is_live: bool = False,
     on_frames: Callable[[int], None] = lambda _: None,
-) -> int:
-    """Track faces through frames and write their rows as parts. Returns the frames read.
+) -> None:
+    """Track faces through frames and write their rows as parts.
 
-    A KeyboardInterrupt or VideoError passes through after what was read is written:
-    a camera that breaks does not take its last minute along.
+    is_live: a KeyboardInterrupt or VideoError passes through after all whole
+    rows are written, since nobody can read those frames again. Of a file, an
+    unfinished part is dropped: its state may be half-way through a frame.
     """
     tracker = FaceTracker(_mesh(), settings, state)
-    rows, count, last = Rows(), 0, Position(-1, 0.0)
+    rows, last = Rows(), None
     try:
         for frame in frames:
-            if rows.frames == PART_FRAMES:
+            if last is not None and rows.frames == PART_FRAMES:
                 parts.write(rows, last=last, state=tracker.state(), final=False)
                 rows = Rows()
             rows.add(frame, tracker.step(frame.image, frame.time_s))
-            last = Position(frame.index, frame.time_s)
-            count += 1
+            last = Position(frame.index, frame.time_s, frame.is_exact)
             on_frames(1)
     except (KeyboardInterrupt, VideoError):
-        if rows.frames:
-            parts.write(rows, last=last, state=tracker.state(), final=False)
+        if is_live and last is not None:
+            parts.write(rows, last=last, state={}, final=False)
         raise
-    if count or state is not None:
+    if last is not None:
         parts.write(rows, last=last, state=tracker.state(), final=True)
-    return count
+    elif state is not None:  # the last part ended with the file
+        parts.write(rows, last=_last_of(parts), state=state, final=True)
+
+
+def _last_of(parts: ClipParts) -> Position:
+    said = parts.last()
+    assert said is not None
+    return Position(*said["last"])
 
 
 def _in_bursts(frames: Iterator[Frame]) -> Iterator[Frame]:
@@ -113,11 +124,13 @@ def _in_bursts(frames: Iterator[Frame]) -> Iterator[Frame]:
     frame costs the decoder half as much again.
     """
     burst: list[Frame] = []
+    size = 0
     for frame in frames:
         burst.append(frame)
-        if sum(f.image.nbytes for f in burst) >= _BURST_BYTES:
+        size += frame.image.nbytes
+        if size >= _BURST_BYTES:
             yield from burst
-            burst = []
+            burst, size = [], 0
     yield from burst
 
 

@@ -77,11 +77,16 @@ class Rows:
         return self._blocks[-1][place]
 
     def table(self) -> pa.Table:
+        """The whole rows: an interrupt may have come in the middle of the last."""
+        count = min(self._count, *(len(values) for values in self.columns.values()))
         flat = np.concatenate([np.empty(0, np.float32), *(block.ravel() for block in self._blocks)])
-        flat = flat[: self._count * 3 * POINT_COUNT]
+        flat = flat[: count * 3 * POINT_COUNT]
         points = pa.FixedSizeListArray.from_arrays(pa.array(flat), type=_POINTS)
         types = (pa.int64(), pa.float64(), pa.int32(), pa.int32(), pa.float32(), pa.int32())
-        arrays = [pa.array(v, t) for v, t in zip(self.columns.values(), types, strict=True)]
+        arrays = [
+            pa.array(values[:count], kind)
+            for values, kind in zip(self.columns.values(), types, strict=True)
+        ]
         return pa.table([*arrays, points], names=[*self.columns, "points"])
 
 
@@ -118,7 +123,7 @@ class ClipParts:
             "key": self.key,
             "number": number,
             "checksum": _checksum(table),
-            "last": [last.index, last.time_s],
+            "last": [last.index, last.time_s, last.is_exact],
             "state": state,
             "final": final,
         }
@@ -173,5 +178,5 @@ def _said(path: Path) -> dict[str, Any] | None:
 
 
 def _checksum(table: pa.Table) -> int:
-    points = table.column("points").chunk(0).flatten()
-    return zlib.crc32(points.to_numpy(), zlib.crc32(table.column("time_s").chunk(0).to_numpy()))
+    values = [table.column(name).combine_chunks() for name in ("time_s", "points")]
+    return zlib.crc32(values[1].flatten().to_numpy(), zlib.crc32(values[0].to_numpy()))

@@ -2,7 +2,8 @@
 
 A worker ends with its parent, even when the parent is killed. A recording on
 which a worker dies is tried once more alone, then listed as failed, so that
-one hostile file does not stop the batch.
+one hostile file does not stop the batch. That needs two workers or more: one
+is this process itself.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import multiprocessing
 import os
 import signal
 import threading
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
@@ -19,12 +21,16 @@ from pathlib import Path
 from typing import Any
 
 from mien.config import ExtractSettings
-from mien.errors import MienError
+from mien.errors import InputError, MienError
 from mien.recording.extract import ClipDone, extract_clip
 from mien.recording.sources import Source
 
 _POLL_S = 0.2
 _REPORT_EVERY_FRAMES = 10
+_NOT_STARTED = (
+    "the worker processes could not start: a script that calls mien.extract with workers must do "
+    'so under `if __name__ == "__main__":`, since each worker imports the script'
+)
 _counter: Any = None  # in a worker: the frames done by all, shared with the parent
 
 
@@ -36,39 +42,51 @@ def extract_all(
     workers: int,
     on_frames: Callable[[int], None] = lambda _: None,
 ) -> Iterator[ClipDone]:
-    """Extract every source into parts; yield each clip as it is done, in any order."""
+    """Extract every source into parts; yield each clip as it is done, in any order.
+
+    One worker is this process. Raises InputError when processes cannot start.
+    """
     if workers == 1:
         for source in sources:
             yield _guarded(source, parts_folder, settings, on_frames)
         return
-    crashed: list[Source] = []
-    yield from _in_pool(sources, parts_folder, settings, workers, on_frames, crashed)
-    for source in crashed:  # whoever was under way when a worker died: each alone
-        again: list[Source] = []
-        yield from _in_pool([source], parts_folder, settings, 1, on_frames, again)
-        if again:
-            yield ClipDone(source.clip, failure="the decoder crashed on it, twice")
+    waiting = deque(sources)
+    while waiting:
+        suspects: list[Source] = []
+        yield from _in_pool(waiting, parts_folder, settings, workers, on_frames, suspects)
+        for source in suspects:  # one of these killed its worker: each alone tells which
+            again: list[Source] = []
+            alone = deque([source])
+            yield from _in_pool(alone, parts_folder, settings, 1, on_frames, again)
+            if again:
+                yield ClipDone(source.clip, failure="the decoder crashed on it, twice")
 
 
 def _in_pool(
-    sources: Sequence[Source],
+    waiting: deque[Source],
     parts_folder: Path,
     settings: ExtractSettings,
     workers: int,
     on_frames: Callable[[int], None],
-    crashed: list[Source],
+    suspects: list[Source],
 ) -> Iterator[ClipDone]:
+    """Take sources until none waits or a worker dies; who was under way then is a suspect."""
     context = multiprocessing.get_context("spawn")
-    counter = context.Value("q", 0)
+    counter, started = context.Value("q", 0), context.Value("q", 0)
     executor = ProcessPoolExecutor(
-        min(workers, len(sources)), context, initializer=_start_worker, initargs=(counter,)
+        min(workers, len(waiting)), context, initializer=_start_worker, initargs=(counter, started)
     )
+    jobs: dict[Future[ClipDone], Source] = {}
+    seen = 0
     try:
-        jobs: dict[Future[ClipDone], Source] = {
-            executor.submit(_run, source, parts_folder, settings): source for source in sources
-        }
-        seen = 0
-        while jobs:
+        while jobs or (waiting and not suspects):
+            while waiting and len(jobs) < workers and not suspects:
+                source = waiting.popleft()
+                try:
+                    jobs[executor.submit(_run, source, parts_folder, settings)] = source
+                except BrokenProcessPool:
+                    waiting.appendleft(source)
+                    break
             done, _ = wait(jobs, timeout=_POLL_S, return_when=FIRST_COMPLETED)
             on_frames(counter.value - seen)
             seen = counter.value
@@ -76,8 +94,10 @@ def _in_pool(
                 source = jobs.pop(job)
                 try:
                     yield job.result()
-                except BrokenProcessPool:
-                    crashed.append(source)
+                except BrokenProcessPool as error:
+                    if not started.value:
+                        raise InputError(_NOT_STARTED) from error
+                    suspects.append(source)
     except BaseException:
         _kill(executor)
         raise
@@ -90,9 +110,11 @@ def _kill(executor: ProcessPoolExecutor) -> None:
     executor.shutdown(wait=False, cancel_futures=True)
 
 
-def _start_worker(counter: Any) -> None:
+def _start_worker(counter: Any, started: Any) -> None:
     global _counter
     _counter = counter
+    with started.get_lock():
+        started.value += 1
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent decides
     threading.Thread(target=_end_with_parent, daemon=True).start()
 

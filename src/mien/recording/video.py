@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 import time
+import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,17 +30,25 @@ PHOTO_SUFFIXES = frozenset(".bmp .jpeg .jpg .png .tif .tiff .webp".split())
 _DECLARES_LENGTH = {"flv", "mov", "mp4", "matroska", "webm", "avi"}
 _MISSING_S = 0.25  # the shortest missing end that counts, beyond the longest step between packets
 _FALLBACK_FPS = 25.0
+_SAME_S = 1e-6
+_PLAYLISTS = {"concat", "dash", "hls", "applehttp", "tty", "sdp"}
+_LIVE_SCHEMES = frozenset("rtsp rtsps rtmp rtmps rtp srt tcp udp".split())
 _TURNS = {90: cv2.ROTATE_90_COUNTERCLOCKWISE, 180: cv2.ROTATE_180, 270: cv2.ROTATE_90_CLOCKWISE}
 _STREAM_TIMEOUT_S = 10.0
 
 
 @dataclass(frozen=True)
 class Frame:
-    """One upright image, its 0-based index in presentation order and its time."""
+    """One upright image, its 0-based index in presentation order and its time.
+
+    is_exact: the time is the file's own and later than all before it, so that
+    reading can go on from here after a seek.
+    """
 
     index: int
     time_s: float
     image: np.ndarray
+    is_exact: bool = False
 
 
 @dataclass(frozen=True)
@@ -48,6 +57,7 @@ class Position:
 
     index: int
     time_s: float
+    is_exact: bool = False
 
 
 def is_photo(path: str | Path) -> bool:
@@ -84,13 +94,37 @@ def read_frames(
 def read_photo(path: str | Path) -> np.ndarray:
     """A photo as (H, W, 3) uint8 RGB, upright by its EXIF flag.
 
+    Greyscale of 16 bits becomes 8 by its full range, 65535 being white. Of 32-bit
+    integers, which state no range, values to 255 are taken as they are and larger
+    ones as 16 bits; of floats, values to 1 are fractions of white, to 255 as they
+    are, larger ones 16 bits. Transparency is dropped.
     Raises VideoError when it is no photo, is cut short or is absurdly large.
     """
     try:
-        with Image.open(path) as photo:
-            return np.asarray(ImageOps.exif_transpose(photo).convert("RGB"))
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of large photos and odd metadata: both are readable
+            with Image.open(path) as photo:
+                upright = ImageOps.exif_transpose(photo)
+                if upright.mode[0] in "IF":
+                    return _grey_in_8_bits(upright)
+                if upright.mode == "P" and "transparency" in upright.info:
+                    upright = upright.convert("RGBA")
+                return np.asarray(upright.convert("RGB"))
     except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
-        raise VideoError(f"not a readable photo: {str(error).splitlines()[0]}") from error
+        reason = next(iter(str(error).splitlines()), type(error).__name__)
+        raise VideoError(f"not a readable photo: {reason}") from error
+
+
+def _grey_in_8_bits(photo: Image.Image) -> np.ndarray:
+    """Greyscale of modes I;16, I and F as (H, W, 3) uint8. See read_photo for the ranges."""
+    levels: np.ndarray = np.nan_to_num(np.asarray(photo).astype(np.float32))
+    highest = levels.max()
+    if photo.mode.startswith("I;16") or highest > 255:
+        levels = levels / 257
+    elif photo.mode == "F" and highest <= 1:
+        levels = levels * 255
+    grey = np.rint(levels.clip(0, 255)).astype(np.uint8)
+    return np.repeat(grey[..., np.newaxis], 3, axis=2)
 
 
 def expected_frames(paths: list[Path]) -> int | None:
@@ -131,7 +165,8 @@ def read_stream(
     """Yield frames of a network address, going on after a broken connection.
 
     Times are seconds since the first frame, by this computer's clock, so that a
-    gap in the connection is a gap in time. Stops after `duration_s`.
+    gap in the connection is a gap in time. Stops after `duration_s`, or at the
+    end of what has one, such as a video at an https address.
     on_event: told in words of each connection lost and regained; no credentials.
     Raises VideoError when it cannot be opened at first, or when nothing comes for
     `give_up_after_s` later.
@@ -147,6 +182,8 @@ def read_stream(
                     return
                 yield Frame(index, seen_s - first_s, image)
                 index += 1
+            if address.partition(":")[0].lower() not in _LIVE_SCHEMES:
+                return  # a file at an address has an end
             reason = "the stream ended"
         except (av.error.FFmpegError, ValueError) as error:
             reason = _reason(error)
@@ -182,32 +219,79 @@ def read_webcam(number: int, *, duration_s: float | None = None) -> Iterator[Fra
 
 
 def _decode(path: Path, after: Position | None, pixels: str) -> Iterator[Frame]:
-    with av.open(str(path)) as container:
-        stream = _video_stream(container)
-        if after is not None and not _seek(container, stream, after.time_s):
-            container.seek(0)
-        index, length = -1 if after is None else None, _LengthCheck(container)
-        to_rgb = VideoReformatter()
-        last_s = -1.0
-        for packet in container.demux():
-            length.see(packet)
-            if packet.stream is not stream:
-                continue
+    if after is not None and after.is_exact:
+        with _open_file(path) as container:
+            length = _LengthCheck(container)
+            pictures = _pictures_after(container, after.time_s, length)
+            if pictures is not None:
+                yield from _frames(pictures, container, pixels, after)
+                length.end()
+                return
+    with _open_file(path) as container:
+        length = _LengthCheck(container)
+        for frame in _frames(_pictures(container, length), container, pixels, None):
+            if after is None or frame.index > after.index:
+                yield frame
+        length.end()
+
+
+def _open_file(path: Path) -> av.container.InputContainer:
+    """Open a local file. A playlist must not lead to other files, still less to the network."""
+    container = av.open(str(path), options={"protocol_whitelist": "file"})
+    if _PLAYLISTS & set(container.format.name.split(",")):
+        container.close()
+        raise VideoError("it is a text or a playlist, not a video")
+    _video_stream(container)
+    return container
+
+
+def _pictures(
+    container: av.container.InputContainer, length: _LengthCheck
+) -> Iterator[av.VideoFrame]:
+    stream = container.streams.video[0]
+    for packet in container.demux():
+        length.see(packet)
+        if packet.stream is stream:
             for picture in packet.decode():
-                time_s = _time_s(picture, stream, last_s)
-                last_s = time_s
-                if index is None:  # only after a seek: wait for the frame that is known
-                    if after is not None and time_s >= after.time_s - 1e-6:
-                        index = after.index
-                        if time_s <= after.time_s + 1e-6:
-                            continue
-                    else:
-                        continue
-                index += 1
-                if after is not None and index <= after.index:
-                    continue
-                yield Frame(index, time_s, _upright(picture, to_rgb, pixels))
-        length.end(last_s)
+                length.pictures += 1
+                yield picture
+
+
+def _pictures_after(
+    container: av.container.InputContainer, time_s: float, length: _LengthCheck
+) -> Iterator[av.VideoFrame] | None:
+    """The pictures after the one at a time; None when a seek does not find just that one."""
+    stream = container.streams.video[0]
+    try:
+        container.seek(int(time_s / stream.time_base), stream=stream, backward=True)
+    except av.error.FFmpegError:
+        return None
+    pictures = _pictures(container, length)
+    for number, picture in enumerate(pictures):
+        if number == 0 and not picture.key_frame:
+            return None  # transport streams seek to any frame, whose picture would be grey
+        if picture.time is None or picture.time > time_s + _SAME_S:
+            return None
+        if picture.time >= time_s - _SAME_S:
+            return pictures
+    return None
+
+
+def _frames(
+    pictures: Iterator[av.VideoFrame],
+    container: av.container.InputContainer,
+    pixels: str,
+    after: Position | None,
+) -> Iterator[Frame]:
+    """Number the pictures and give each a time that is later than the one before."""
+    rate = float(container.streams.video[0].average_rate or _FALLBACK_FPS)
+    index, last_s = (after.index, after.time_s) if after else (-1, float("-inf"))
+    to_rgb = VideoReformatter()
+    for picture in pictures:
+        index += 1
+        is_exact = picture.time is not None and picture.time > last_s
+        last_s = float(picture.time) if is_exact else max(last_s + 1 / rate, 0.0)
+        yield Frame(index, last_s, _upright(picture, to_rgb, pixels), is_exact)
 
 
 def _video_stream(container: av.container.InputContainer) -> av.video.stream.VideoStream:
@@ -220,25 +304,6 @@ def _video_stream(container: av.container.InputContainer) -> av.video.stream.Vid
 
 def _kinds(container: av.container.InputContainer) -> str:
     return ", ".join(sorted({stream.type for stream in container.streams})) or "nothing"
-
-
-def _seek(container: av.container.InputContainer, stream: object, time_s: float) -> bool:
-    """Go to a key frame at or before a time; False when the file cannot."""
-    try:
-        container.seek(int(time_s / stream.time_base), stream=stream, backward=True)  # type: ignore
-        first = next((p for p in container.decode(stream) if p.time is not None), None)
-        if first is None or first.time > time_s + 1e-6:
-            return False
-        container.seek(int(time_s / stream.time_base), stream=stream, backward=True)  # type: ignore
-        return True
-    except av.error.FFmpegError:
-        return False
-
-
-def _time_s(picture: av.VideoFrame, stream: av.video.stream.VideoStream, last_s: float) -> float:
-    if picture.time is not None:
-        return float(picture.time)
-    return max(last_s, 0.0) + 1 / float(stream.average_rate or _FALLBACK_FPS)
 
 
 def _upright(picture: av.VideoFrame, to_rgb: VideoReformatter, pixels: str = "rgb24") -> np.ndarray:
@@ -265,6 +330,7 @@ class _LengthCheck:
         self.first_s, self.last_s = float("inf"), float("-inf")
         self.longest_step_s = 0.0  # of silence between packets: the last frame may stand as long
         self.damaged_packets = 0
+        self.pictures = 0
         self._units_s: dict[int, float] = {}  # by stream: fractions are slow
 
     def see(self, packet: av.Packet) -> None:
@@ -280,16 +346,16 @@ class _LengthCheck:
         self.first_s = min(self.first_s, start_s)
         self.last_s = max(self.last_s, start_s + (packet.duration or 0) * unit_s)
 
-    def end(self, last_frame_s: float) -> None:
-        if self.last_s == float("-inf"):
+    def end(self) -> None:
+        if not self.pictures:
             raise VideoError("it holds no frame that can be decoded")
         if self.damaged_packets:
             raise VideoError(
                 f"it is truncated or damaged: {self.damaged_packets} broken packets, "
-                f"readable until {max(last_frame_s, 0):.2f} s"
+                f"readable for {max(self.last_s, 0):.2f} s"
             )
         missing_s = (self.declared_s or 0) - (self.last_s - min(self.first_s, 0))
-        if missing_s > _MISSING_S + self.longest_step_s:
+        if self.declared_s and missing_s > _MISSING_S + self.longest_step_s:
             raise VideoError(
                 f"it is truncated: its header says {self.declared_s:.2f} s, "
                 f"it ends at {self.last_s:.2f} s"

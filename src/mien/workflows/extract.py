@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import glob
 import shutil
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
@@ -11,15 +12,15 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 from filelock import FileLock, Timeout
 
 import mien
 from mien.config import ExtractSettings, checked
 from mien.corpora.index import LabelFile, label_of, read_label_file
 from mien.errors import InputError, TableError, VideoError
-from mien.files import replacing, without_credentials
+from mien.files import redacted, replacing, without_credentials
 from mien.recording.extract import extract_frames, part_key
 from mien.recording.facemesh import BUNDLE_SHA256, EXTRACTOR
 from mien.recording.parts import ClipParts, left_behind, points_in
@@ -35,6 +36,7 @@ from mien.tables import (
 )
 
 BATCH_ROWS = 2048
+FAILURE_COLUMNS = ["table", "clip", "reason"]
 
 
 @dataclass
@@ -66,7 +68,8 @@ def extract(
 
     Clips that the table already holds are kept and not done again; finished
     pieces of an interrupted run are taken up. A recording that cannot be read
-    is listed in `failures` and in a failures.csv beside the table.
+    is listed in `failures` and in a failures.csv beside the table. A script that
+    asks for several workers must do so under `if __name__ == "__main__":`.
 
     paths: files and folders. out: .parquet or .csv. labels: a CSV with clip,
     emotion and subject columns; without it CREMA-D and RAVDESS names are read.
@@ -83,15 +86,18 @@ def extract(
         old = _old_table(out, chosen, overwrite=overwrite)
         todo = [s for s in sources if not _is_current(s, old)]
         _refuse_other_places(todo, old, out)
+        for source in todo:
+            label_of(source.clip, label_file)  # an ambiguous label is told before the work
         on_start(todo)
         result = ExtractResult(out, kept_clips=len(sources) - len(todo))
+        keys = {}
         for done in extract_all(todo, folder, chosen, workers=workers, on_frames=on_frames):
-            if done.failure is not None:
-                result.failures[done.clip] = done.failure
-                on_failure(done.clip, done.failure)
-        fresh = [s for s in todo if s.clip not in result.failures]
-        keys = [part_key(s.clip, chosen, s.fingerprint()) for s in fresh]
-        parts = [ClipParts.of(folder, key) for key in keys]
+            if done.key is not None:
+                keys[done.clip] = done.key
+            else:
+                result.failures[done.clip] = redacted(done.failure or "unknown")
+                on_failure(done.clip, result.failures[done.clip])
+        parts = [ClipParts.of(folder, keys[s.clip]) for s in todo if s.clip in keys]
         return _finish(out, old, parts, result, chosen, label_file)
 
 
@@ -112,9 +118,11 @@ def record(
     Ends after `duration_s` or at an interrupt; the rows so far are written. A
     connection that breaks is made again. Each recording is a clip of its own,
     named by the address without its credentials and by when it began; rows
-    that an earlier, killed recording left are written as well.
-    Raises VideoError when the source cannot be opened.
+    that an earlier, killed recording left are written as well. A source that
+    cannot be opened or stops is in `failures`.
     """
+    if duration_s is not None and duration_s <= 0:
+        raise InputError(f"duration_s must be above 0, got {duration_s:g}")
     chosen = checked(ExtractSettings, **settings)
     out = check_table_path(out)
     label_file = read_label_file(labels) if labels else None
@@ -124,13 +132,13 @@ def record(
         result = ExtractResult(out)
         try:
             frames = _live_frames(address, duration_s, on_event)
-            extract_frames(frames, parts, chosen, on_frames=on_frames)
+            extract_frames(frames, parts, chosen, is_live=True, on_frames=on_frames)
         except KeyboardInterrupt:
             on_event("stopped: writing what was recorded")
         except VideoError as error:
             result.failures[parts.key["clip"]] = str(error)
             on_failure(parts.key["clip"], str(error))
-        live = [p for p in left_behind(folder) if p.key["file"].get("live")]
+        live = [p for p in left_behind(folder) if p.key == parts.key | {"clip": p.key["clip"]}]
         return _finish(out, old, live, result, chosen, label_file)
 
 
@@ -163,6 +171,8 @@ def _work_folder(out: Path) -> Iterator[Path]:
     except OSError as error:
         raise InputError(f"cannot write beside {out}: {error.strerror}") from error
     try:
+        for stale in out.parent.glob(f".{glob.escape(out.name)}.*.tmp{out.suffix}"):
+            stale.unlink()  # a killed run's table, half-written
         yield folder
     finally:
         lock.release()
@@ -196,15 +206,20 @@ def _is_current(source: Source, old: LandmarkSource | None) -> bool:
 
 
 def _refuse_other_places(todo: list[Source], old: LandmarkSource | None, out: Path) -> None:
-    """Two files of one name are two clips: never let one replace the other's rows."""
+    """One file is one clip: never replace a namesake's rows, nor add a file under a second name."""
     known = old.metadata["clips"] if old else {}
+    by_place = {file.get("place"): clip for clip, file in known.items() if "place" in file}
     for source in todo:
-        if source.clip in known and known[source.clip].get("place") != source.fingerprint().get(
-            "place"
-        ):
+        place = source.fingerprint().get("place")
+        if source.clip in known and known[source.clip].get("place") != place:
             raise InputError(
                 f"{out} holds another {source.clip}, from another folder: give both folders in "
                 "one call, so that their names differ, or --overwrite"
+            )
+        if source.clip not in known and place in by_place:
+            raise InputError(
+                f"{source.clip} is in {out} already, as {by_place[place]}: give the same folder "
+                "as before, or --overwrite"
             )
 
 
@@ -283,19 +298,20 @@ def _landmark_rows(tables: list[pa.Table], settings: ExtractSettings) -> pa.Reco
 
 def _kept_rows(old: LandmarkSource, kept: list[str]) -> Iterator[pa.RecordBatch]:
     for batch in old.batches():
-        mask = np.isin(batch.column("video_filename").to_numpy(zero_copy_only=False), kept)
-        if mask.any():
-            yield batch.filter(pa.array(mask))
+        chosen = batch.filter(pc.is_in(batch.column("video_filename"), pa.array(kept, pa.string())))
+        if chosen.num_rows:
+            yield chosen
 
 
 def _labelled(batch: pa.RecordBatch, labels: LabelFile) -> pa.RecordBatch:
-    """Rows of an earlier run under the labels that are given now."""
-    found = [label_of(clip, labels) for clip in batch.column("video_filename").to_pylist()]
-    for name, values in (
-        ("emotion", [label.emotion for label in found]),
-        ("subject", [label.subject for label in found]),
-    ):
+    """Rows of an earlier run under the labels that are given now; what those lack stays."""
+    found = [labels.label_of(clip) for clip in batch.column("video_filename").to_pylist()]
+    for name in ("emotion", "subject"):
         index = batch.schema.get_field_index(name)
+        values = [
+            (getattr(label, name) if label else None) or before
+            for label, before in zip(found, batch.column(index).to_pylist(), strict=True)
+        ]
         batch = batch.set_column(index, name, pa.array(values, pa.string()))
     return batch
 
@@ -306,16 +322,32 @@ def _count(batch: pa.RecordBatch, result: ExtractResult) -> None:
 
 
 def _write_failures(out: Path, failures: dict[str, str]) -> Path | None:
-    """Make failures.csv true for this table. Rows of other tables beside it stay."""
+    """Make failures.csv true for this table. Rows of other tables stay, and so does a file
+    of that name that is not mien's."""
     path = out.with_name("failures.csv")
-    others = []
-    if path.exists():
-        with open(path, newline="", encoding="utf-8") as handle:
-            others = [row for row in csv.reader(handle) if row[:1] not in ([out.name], ["table"])]
+    stored = _stored_failures(path)
+    if stored is None:
+        path, stored = out.with_name(f"{out.name}.failures.csv"), []
+    others = [row for row in stored if row[:1] != [out.name]]
     rows = others + [[out.name, clip, reason] for clip, reason in failures.items()]
     if not rows:
         path.unlink(missing_ok=True)
         return None
-    with replacing(path) as temporary, open(temporary, "w", newline="", encoding="utf-8") as handle:
-        csv.writer(handle).writerows([["table", "clip", "reason"], *rows])
+    with (
+        replacing(path) as temporary,
+        open(temporary, "w", newline="", encoding="utf-8", errors="backslashreplace") as handle,
+    ):
+        csv.writer(handle).writerows([FAILURE_COLUMNS, *rows])
     return path if failures else None
+
+
+def _stored_failures(path: Path) -> list[list[str]] | None:
+    """The rows of a failures.csv; None when it is somebody else's."""
+    if not path.exists():
+        return []
+    try:
+        with open(path, newline="", encoding="utf-8") as handle:
+            header, *rows = list(csv.reader(handle))
+    except (OSError, ValueError, csv.Error):
+        return None
+    return rows if header == FAILURE_COLUMNS else None

@@ -21,6 +21,7 @@ from mien.tables import (
     LandmarkSource,
     open_landmarks,
 )
+from mien.text import printable
 
 # What makes a table wrong; the rest of a survey's findings is worth knowing.
 _WRONG = {
@@ -190,12 +191,3 @@ def _cell(value: object) -> Text:
     if value is None:
         return Text("null", style="dim")
     return Text(f"{value:.6f}" if isinstance(value, float) else printable(str(value)))
-
-
-def printable(text: str) -> str:
-    """Text that cannot steer a terminal: what is not printable is shown as its escape.
-
-    >>> printable("calm\\x1b[2J")
-    'calm\\\\x1b[2J'
-    """
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)

@@ -59,6 +59,7 @@ def predict(
     that cannot be used, InputError for a path that cannot be read or written.
     """
     path = None if out is None else check_table_path(out)
+    _refuse_overwriting(source, path)
     loaded = load_model(model, threads=threads)
     recordings = _recordings(source)
     if not recordings:
@@ -75,6 +76,24 @@ def predict(
         if extracted.table is None:
             raise InputError("nothing to predict: none of the recordings could be read")
         return _predict(loaded, _batches(extracted.table), path, extracted.failures)
+
+
+def _clips_path(path: Path) -> Path:
+    return path.with_name(f"{path.stem}_clips{path.suffix}")
+
+
+def _refuse_overwriting(source: object, path: Path | None) -> None:
+    paths = [source] if isinstance(source, str | Path) else source
+    if path is None or not isinstance(paths, list | tuple):
+        return
+    written = {path.resolve(), _clips_path(path).resolve()}
+    for item in paths:
+        if (
+            isinstance(item, str | Path)
+            and not is_address(item)
+            and Path(item).resolve() in written
+        ):
+            raise InputError(f"{item} would be overwritten by the predictions: give another name")
 
 
 def _recordings(source: object) -> list[str | Path]:
@@ -115,7 +134,7 @@ def _predict(
         raise TableError("the table has no rows: there is nothing to predict")
     frames = pa.Table.from_batches(found)
     clips = clip_table(frames, model.labels)
-    clips_path = None if path is None else path.with_name(f"{path.stem}_clips{path.suffix}")
+    clips_path = None if path is None else _clips_path(path)
     if path is not None and clips_path is not None:
         write_table(clips, clips_path, metadata={"kind": "clip predictions"})
         write_table(frames, path, metadata={"kind": "frame predictions"})

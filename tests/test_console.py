@@ -1,0 +1,102 @@
+"""What is printed is plain: no name steers the terminal, no failure shows a trace."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pyarrow as pa
+import pytest
+
+from mien import cli, console
+from mien.tables import write_table
+from mien.workflows.overlay import OverlayResult
+
+HOSTILE = "[red]a[/] :smile: \x1b[2J\nb\r\\[/]"
+SHOWN = "[red]a[/] :smile: \\x1b[2J\\nb\\r\\[/]"
+
+
+@pytest.mark.parametrize("stream", ["out", "err"])
+def test_any_text_is_printed_as_it_is_and_control_characters_as_escapes(
+    capsys: pytest.CaptureFixture[str], stream: str
+) -> None:
+    {"out": console.say, "err": console.warn}[stream](HOSTILE)
+    assert getattr(capsys.readouterr(), stream) == SHOWN + "\n"
+
+
+def test_a_failure_and_an_error_are_one_line_each(capsys: pytest.CaptureFixture[str]) -> None:
+    console.failed(HOSTILE, HOSTILE)
+    console.error(HOSTILE)
+    assert capsys.readouterr().err == f"failed: {SHOWN}: {SHOWN}\nerror: {SHOWN}\n"
+
+
+def test_a_skipped_clip_steers_no_terminal(capsys: pytest.CaptureFixture[str]) -> None:
+    result = OverlayResult(missing_clips=[HOSTILE])
+    console.show_overlay(result)
+    assert capsys.readouterr().err == f"skipped: {SHOWN}: not in the folder of videos\n"
+
+
+@pytest.fixture
+def end(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]):
+    """A function: an error that escapes a verb to the exit code and what is printed."""
+
+    def go(error: BaseException) -> tuple[object, str]:
+        def app() -> None:
+            raise error
+
+        monkeypatch.setattr(cli, "app", app)
+        with pytest.raises(SystemExit) as ended:
+            cli.main()
+        printed = capsys.readouterr()
+        return ended.value.code, printed.out + printed.err
+
+    return go
+
+
+def test_an_error_of_the_system_is_one_line_with_code_2(end) -> None:
+    error = OSError(28, "No space left on device", "/data/t.parquet")
+    assert end(error) == (2, "error: /data/t.parquet: No space left on device\n")
+    assert end(OSError("odd\nnews")) == (2, "error: odd news\n")
+    assert end(OSError()) == (2, "error: OSError\n")
+
+
+def test_an_error_of_the_system_shows_no_password(end) -> None:
+    code, printed = end(OSError(5, "Input/output error", "rtsp://nurse:secret@camera/bed3"))
+    assert (code, printed) == (2, "error: rtsp://camera/bed3: Input/output error\n")
+
+
+def test_a_reader_that_has_enough_ends_the_command_quietly(end) -> None:
+    assert end(BrokenPipeError(32, "Broken pipe"))[1] == ""
+
+
+@pytest.fixture
+def table(tmp_path: Path, landmarks: pa.Table) -> Path:
+    names = pa.array(["clip–é\x1b[2J.flv"] * 3)
+    return write_table(
+        landmarks.slice(0, 3).set_column(0, "video_filename", names), tmp_path / "t.parquet"
+    )
+
+
+def mien(*words: object, **options: object) -> subprocess.CompletedProcess[str]:
+    words = (sys.executable, "-m", "mien.cli", *map(str, words))
+    return subprocess.run(words, stderr=subprocess.PIPE, text=True, **options)
+
+
+def test_a_terminal_that_knows_no_unicode_gets_escapes(table: Path) -> None:
+    ran = mien(
+        "inspect",
+        table,
+        stdout=subprocess.PIPE,
+        env=os.environ | {"PYTHONIOENCODING": "ascii", "COLUMNS": "200"},
+    )
+    assert (ran.returncode, ran.stderr) == (0, "")
+    assert "clip\\u2013\\xe9\\x1b[2J.flv" in ran.stdout
+
+
+def test_a_closed_pipe_prints_no_trace(table: Path) -> None:
+    reading, writing = os.pipe()
+    os.close(reading)
+    try:
+        assert mien("inspect", table, stdout=writing).stderr == ""
+    finally:
+        os.close(writing)
