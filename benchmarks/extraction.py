@@ -21,7 +21,9 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections import deque
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 
 REPO = Path(__file__).parent.parent
@@ -66,6 +68,11 @@ def decode(paths: list[Path]) -> int:
     return sum(1 for path in paths for _ in read_frames(path))
 
 
+@cache
+def decoded_frames(clip: str) -> int:
+    return decode([CLIPS / clip])
+
+
 def bare_model(frames: int) -> int:
     from mien.recording.extract import _mesh
 
@@ -97,12 +104,13 @@ def with_workers(folder: Path, workers: int) -> tuple[int, float, float]:
     from mien.recording.pool import _in_pool
     from mien.recording.sources import find_sources
 
-    sources = find_sources([folder])
+    sources = deque(find_sources([folder]))
+    frames_of = {source.clip: decoded_frames(source.path.name[4:]) for source in sources}
     done = []
     with tempfile.TemporaryDirectory() as scratch:
         pool = _in_pool(sources, Path(scratch), ExtractSettings(), workers, lambda _: None, [])
         for clip in pool:
-            done.append((time.perf_counter(), clip.frames))
+            done.append((time.perf_counter(), frames_of[clip.clip]))
     steady = done[2 * workers - 1 : len(done) - workers]
     wall_s = steady[-1][0] - steady[0][0]
     return sum(frames for _, frames in steady[1:]), wall_s, float("nan")

@@ -65,18 +65,25 @@ def main() -> None:
         sys.exit(InputError.exit_code)
 
 
-def _resumable(verb: Callable[..., None]) -> Callable[..., None]:
-    """A verb that Ctrl-C stops with what it has kept."""
+RESUMES = "stopped; run the same command again to go on from here"
+NOTHING_KEPT = "stopped; nothing was written"
 
-    @functools.wraps(verb)
-    def run(*args: Any, **kwargs: Any) -> None:
-        try:
-            verb(*args, **kwargs)
-        except KeyboardInterrupt as interrupt:
-            console.warn("stopped; run the same command again to go on from here")
-            raise typer.Exit(INTERRUPTED) from interrupt
 
-    return run
+def _stoppable(message: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """A verb that Ctrl-C stops without a trace, saying what that means."""
+
+    def wrap(verb: Callable[..., None]) -> Callable[..., None]:
+        @functools.wraps(verb)
+        def run(*args: Any, **kwargs: Any) -> None:
+            try:
+                verb(*args, **kwargs)
+            except KeyboardInterrupt as interrupt:
+                console.warn(message)
+                raise typer.Exit(INTERRUPTED) from interrupt
+
+        return run
+
+    return wrap
 
 
 def _version(wanted: bool) -> None:
@@ -95,7 +102,7 @@ def _options(
 
 
 @app.command()
-@_resumable
+@_stoppable(RESUMES)
 def demo(
     output: Annotated[
         Path, typer.Option("--output", "-o", help="The folder to write into.")
@@ -128,7 +135,7 @@ def demo(
 
 
 @app.command()
-@_resumable
+@_stoppable(RESUMES)
 def extract(
     paths: Annotated[
         list[str] | None,
@@ -242,6 +249,7 @@ def inspect(
 
 
 @app.command()
+@_stoppable(NOTHING_KEPT)
 def overlay(
     table: Table,
     videos: Annotated[
@@ -293,7 +301,7 @@ def overlay(
 
 
 @app.command()
-@_resumable
+@_stoppable(NOTHING_KEPT)
 def train(
     table: Table,
     recipe: Recipe = "seed",
@@ -318,23 +326,17 @@ def train(
     """
     from mien.workflows.train import train as run
 
+    settings: dict[str, Any] = dict(
+        recipe=recipe, split=split, folds=folds, seed=seed, epochs=epochs
+    )
     with console.StepProgress() as progress:
-        result = run(
-            table,
-            out=output,
-            on_progress=progress,
-            recipe=recipe,
-            split=split,
-            folds=folds,
-            seed=seed,
-            epochs=epochs,
-        )
+        result = run(table, out=output, on_progress=progress, **settings)
     console.show_scores(result.results)
     console.show_paths([result.folder, result.report])
 
 
 @app.command()
-@_resumable
+@_stoppable(NOTHING_KEPT)
 def evaluate(
     table: Table,
     recipe: Recipe = "seed",
@@ -354,22 +356,17 @@ def evaluate(
     """
     from mien.workflows.evaluate import evaluate as run
 
+    settings: dict[str, Any] = dict(
+        recipe=recipe, split=split, folds=folds, seed=seed, epochs=epochs
+    )
     with console.StepProgress() as progress:
-        result = run(
-            table,
-            out=output,
-            on_progress=progress,
-            recipe=recipe,
-            split=split,
-            folds=folds,
-            seed=seed,
-            epochs=epochs,
-        )
+        result = run(table, out=output, on_progress=progress, **settings)
     console.show_scores(result.results)
     console.show_paths([result.report] if result.report else [])
 
 
 @app.command()
+@_stoppable(NOTHING_KEPT)
 def predict(
     source: Annotated[
         list[str], typer.Argument(metavar="VIDEO|TABLE…", help="Recordings, or one table.")

@@ -129,8 +129,8 @@ def shortened(text: str, *, limit: int) -> str:
 
     Characters that cannot be printed, line breaks among them, become a question mark.
 
-    >>> shortened("session_2/1001_DFA_ANG_XX.flv", limit=17)
-    'session_…G_XX.flv'
+    >>> shortened("morning_2/1001_DFA_ANG_XX.flv", limit=17)
+    'morning_…G_XX.flv'
     """
     text = "".join(letter if letter.isprintable() else "?" for letter in text)
     if len(text) <= limit:
