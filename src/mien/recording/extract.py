@@ -8,6 +8,8 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from mien.config import ExtractSettings
 from mien.errors import VideoError
 from mien.recording.facemesh import BUNDLE_SHA256, EXTRACTOR, FaceMesh
@@ -140,4 +142,7 @@ def _mesh() -> FaceMesh:
     import cv2
 
     cv2.setNumThreads(1)  # a worker is one core
+    # Freeing one large block teaches glibc to keep freed memory for the next frames
+    # (its threshold is dynamic, mallopt(3)); else each burst's pages are fetched anew.
+    np.empty(31 << 20, np.uint8)
     return FaceMesh()
