@@ -158,8 +158,9 @@ def landmark_batch(points: np.ndarray, columns: Mapping[str, Any]) -> pa.RecordB
         )
     flat = np.ascontiguousarray(points.reshape(len(points), 3 * POINT_COUNT).T, dtype=np.float32)
     absent = ~has_face(points)
+    mask = absent if absent.any() else None
     arrays: dict[str, pa.Array] = {
-        name: pa.array(flat[index], mask=absent) for index, name in enumerate(POINT_COLUMNS)
+        name: pa.array(flat[index], mask=mask) for index, name in enumerate(POINT_COLUMNS)
     }
     for name, values in columns.items():
         arrays[name] = pa.array(values, type=COLUMN_TYPES.get(name))

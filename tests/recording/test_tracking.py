@@ -9,7 +9,6 @@ import pytest
 
 from mien.config import ExtractSettings
 from mien.recording.facemesh import FaceMesh
-from mien.recording.smoothing import OneEuroFilter
 from mien.recording.tracking import FaceTracker, TrackedFace
 from mien.recording.video import read_frames
 
@@ -122,22 +121,3 @@ def test_a_tracker_taken_up_from_its_state_gives_the_same_points(
         found = tracker.step(image, step / 25)
         assert [face.face_id for face in found] == [face.face_id for face in expected[step]]
         assert np.array_equal(found[0].points, expected[step][0].points)
-
-
-def test_smoothing_quiets_a_still_face_and_follows_a_quick_one() -> None:
-    rng = np.random.default_rng(0)
-    face = rng.random((478, 3)).astype(np.float32) * 200
-    still, quick = OneEuroFilter(), OneEuroFilter()
-    noisy = [face + rng.normal(0, 0.05, face.shape).astype(np.float32) for _ in range(60)]
-    smoothed = [still.smooth(points, i / 30) for i, points in enumerate(noisy)]
-    assert np.std(smoothed[30:], axis=0).mean() < 0.5 * np.std(noisy[30:], axis=0).mean()
-    moving = [face + np.float32(10 * i) for i in range(60)]
-    followed = [quick.smooth(points, i / 30) for i, points in enumerate(moving)]
-    assert np.abs(followed[-1] - moving[-1]).max() < 10  # less than one frame behind
-
-
-def test_a_time_that_stands_still_gives_the_points_as_they_are() -> None:
-    smoother = OneEuroFilter()
-    points = np.ones((478, 3), np.float32)
-    smoother.smooth(points, 1.0)
-    assert np.array_equal(smoother.smooth(points * 9, 1.0), points * 9)

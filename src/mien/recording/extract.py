@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -14,6 +14,7 @@ from mien.config import ExtractSettings
 from mien.errors import VideoError
 from mien.recording.facemesh import BUNDLE_SHA256, EXTRACTOR, FaceMesh
 from mien.recording.parts import ClipParts, Rows
+from mien.recording.smoothing import OneEuroFilter
 from mien.recording.sources import Source
 from mien.recording.tracking import FaceTracker
 from mien.recording.video import Frame, Position, read_frames
@@ -93,24 +94,42 @@ def extract_frames(
     rows are written, since nobody can read those frames again. Of a file, an
     unfinished part is dropped: its state may be half-way through a frame.
     """
-    tracker = FaceTracker(_mesh(), settings, state)
+    before = state or {}
+    tracker = FaceTracker(_mesh(), settings, before.get("tracker"))
+    smoother = _smoother(settings, before.get("smoother"))
     rows, last = Rows(), None
+
+    def write(*, final: bool) -> None:
+        nonlocal rows, smoother
+        assert last is not None
+        advanced = smoother and replace(smoother)  # an interrupt in here must leave it as it was
+        table = rows.table(advanced)
+        remembered = {"tracker": tracker.state(), "smoother": advanced and advanced.state()}
+        parts.write(table, last=last, state=remembered, final=final)
+        rows, smoother = Rows(), advanced
+
     try:
         for frame in frames:
             if last is not None and rows.frames == PART_FRAMES:
-                parts.write(rows, last=last, state=tracker.state(), final=False)
-                rows = Rows()
+                write(final=False)
             rows.add(frame, tracker.step(frame.image, frame.time_s))
             last = Position(frame.index, frame.time_s, frame.is_exact)
             on_frames(1)
     except (KeyboardInterrupt, VideoError):
         if is_live and last is not None:
-            parts.write(rows, last=last, state={}, final=False)
+            write(final=False)
         raise
     if last is not None:
-        parts.write(rows, last=last, state=tracker.state(), final=True)
+        write(final=True)
     elif state is not None:  # the last part ended with the file
-        parts.write(rows, last=_last_of(parts), state=state, final=True)
+        parts.write(Rows().table(), last=_last_of(parts), state=state, final=True)
+
+
+def _smoother(settings: ExtractSettings, state: list[Any] | None) -> OneEuroFilter | None:
+    """The filter for the only face's points; None when there is to be none."""
+    if settings.faces > 1 or not settings.smooth:
+        return None
+    return OneEuroFilter() if state is None else OneEuroFilter.restored(state)
 
 
 def _last_of(parts: ClipParts) -> Position:

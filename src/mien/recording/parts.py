@@ -24,6 +24,7 @@ import numpy as np
 import pyarrow as pa
 
 from mien.files import replacing
+from mien.recording.smoothing import OneEuroFilter
 from mien.recording.tracking import TrackedFace
 from mien.recording.video import Frame, Position
 from mien.tables import POINT_COUNT
@@ -31,6 +32,14 @@ from mien.tables import POINT_COUNT
 _METADATA_KEY = b"mien.part"
 _POINTS = pa.list_(pa.float32(), 3 * POINT_COUNT)
 _BLOCK_ROWS = 128
+_COLUMNS = {
+    "frame_num": pa.int64(),
+    "time_s": pa.float64(),
+    "width_px": pa.int32(),
+    "height_px": pa.int32(),
+    "presence": pa.float32(),
+    "face_id": pa.int32(),
+}
 
 
 class Rows:
@@ -41,53 +50,45 @@ class Rows:
     """
 
     def __init__(self) -> None:
-        names = ("frame_num", "time_s", "width_px", "height_px", "presence", "face_id")
-        self.columns: dict[str, list[Any]] = {name: [] for name in names}
         self.frames = 0
+        self._values: list[tuple[Any, ...]] = []
         self._blocks: list[np.ndarray] = []
-        self._count = 0
 
     def add(self, frame: Frame, faces: list[TrackedFace]) -> None:
         """One row a face; one row of NaN when there is none."""
         height, width = frame.image.shape[:2]
         self.frames += 1
-        scale = np.array([1 / width, 1 / height, 1 / width], np.float32)
-        found: list[TrackedFace | None] = [*faces] or [None]
-        for face in found:
-            if face is None:
-                self._next_row()[:] = np.nan
-            else:
-                np.multiply(face.points, scale, out=self._next_row())
-            values = (
-                frame.index,
-                frame.time_s,
-                width,
-                height,
-                face.presence if face else 0.0,
-                face.face_id if face else None,
-            )
-            for column, value in zip(self.columns.values(), values, strict=True):
-                column.append(value)
+        place = (frame.index, frame.time_s, width, height)
+        for face in faces:
+            self._append(face.points, (*place, face.presence, face.face_id))
+        if not faces:
+            self._append(np.nan, (*place, 0.0, None))
 
-    def _next_row(self) -> np.ndarray:
-        place = self._count % _BLOCK_ROWS
-        if place == 0:
+    def _append(self, points: np.ndarray | float, values: tuple[Any, ...]) -> None:
+        row = len(self._values) % _BLOCK_ROWS
+        if row == 0:
             self._blocks.append(np.empty((_BLOCK_ROWS, POINT_COUNT, 3), np.float32))
-        self._count += 1
-        return self._blocks[-1][place]
+        self._blocks[-1][row] = points
+        self._values.append(values)
 
-    def table(self) -> pa.Table:
-        """The whole rows: an interrupt may have come in the middle of the last."""
-        count = min(self._count, *(len(values) for values in self.columns.values()))
-        flat = np.concatenate([np.empty(0, np.float32), *(block.ravel() for block in self._blocks)])
-        flat = flat[: count * 3 * POINT_COUNT]
-        points = pa.FixedSizeListArray.from_arrays(pa.array(flat), type=_POINTS)
-        types = (pa.int64(), pa.float64(), pa.int32(), pa.int32(), pa.float32(), pa.int32())
+    def table(self, smoother: OneEuroFilter | None = None) -> pa.Table:
+        """The whole rows: an interrupt may have come in the middle of the last.
+
+        smoother: applied here and not frame by frame, when its code would have to be
+        fetched into the core's cache each time.
+        """
+        columns = list(zip(*self._values, strict=True)) or [()] * len(_COLUMNS)
+        points = np.concatenate([np.empty((0, POINT_COUNT, 3), np.float32), *self._blocks])
+        points = points[: len(self._values)]
+        if smoother is not None:
+            smoother.smooth_rows(points, columns[1])
+        width, height = np.array(columns[2]), np.array(columns[3])
+        points *= (1 / np.stack([width, height, width], axis=-1)).astype(np.float32)[:, None]
+        lists = pa.FixedSizeListArray.from_arrays(pa.array(points.ravel()), type=_POINTS)
         arrays = [
-            pa.array(values[:count], kind)
-            for values, kind in zip(self.columns.values(), types, strict=True)
+            pa.array(values, kind) for values, kind in zip(columns, _COLUMNS.values(), strict=True)
         ]
-        return pa.table([*arrays, points], names=[*self.columns, "points"])
+        return pa.table([*arrays, lists], names=[*_COLUMNS, "points"])
 
 
 @dataclass(frozen=True)
@@ -115,10 +116,9 @@ class ClipParts:
                 return None
         return said
 
-    def write(self, rows: Rows, *, last: Position, state: dict[str, Any], final: bool) -> None:
+    def write(self, table: pa.Table, *, last: Position, state: dict[str, Any], final: bool) -> None:
         """Add a part. Raises InputError when the disk is full."""
         number = len(self._paths())
-        table = rows.table()
         said = {
             "key": self.key,
             "number": number,
@@ -138,7 +138,7 @@ class ClipParts:
     def tables(self) -> Iterator[pa.Table]:
         """The rows, part by part."""
         for path in self._paths():
-            with pa.OSFile(str(path), "rb") as source:
+            with pa.memory_map(str(path)) as source:
                 yield pa.ipc.open_file(source).read_all()
 
     def remove(self) -> None:
@@ -150,8 +150,7 @@ class ClipParts:
 
 def points_in(part: pa.Table) -> np.ndarray:
     """The points of a part: (rows, 478, 3) float32."""
-    lists = part.column("points").combine_chunks()
-    return lists.flatten().to_numpy().reshape(-1, POINT_COUNT, 3)
+    return _values(part, "points").reshape(-1, POINT_COUNT, 3)
 
 
 def left_behind(parts_folder: Path) -> list[ClipParts]:
@@ -178,5 +177,13 @@ def _said(path: Path) -> dict[str, Any] | None:
 
 
 def _checksum(table: pa.Table) -> int:
-    values = [table.column(name).combine_chunks() for name in ("time_s", "points")]
-    return zlib.crc32(values[1].flatten().to_numpy(), zlib.crc32(values[0].to_numpy()))
+    return zlib.crc32(_values(table, "points"), zlib.crc32(_values(table, "time_s")))
+
+
+def _values(part: pa.Table, name: str) -> np.ndarray:
+    """A column's numbers in one row; not copied, since a part is one batch."""
+    arrays = [
+        (chunk.flatten() if pa.types.is_fixed_size_list(chunk.type) else chunk).to_numpy()
+        for chunk in part.column(name).chunks
+    ]
+    return arrays[0] if len(arrays) == 1 else np.concatenate([np.empty(0, np.float32), *arrays])

@@ -6,6 +6,8 @@ with the constants that MediaPipe's VIDEO mode uses for one face.
 
 from __future__ import annotations
 
+import base64
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -29,6 +31,18 @@ class OneEuroFilter:
     value: np.ndarray | None = None
     speed: np.ndarray | None = None
 
+    def smooth_rows(self, points: np.ndarray, times_s: Iterable[float]) -> None:
+        """Smooth consecutive frames in place: points (N, P, 3), NaN where there is no face.
+
+        A face that comes back is smoothed afresh.
+        """
+        seen = ~np.isnan(points[:, 0, 0])
+        for row, (is_seen, time_s) in enumerate(zip(seen, times_s, strict=True)):
+            if is_seen:
+                points[row] = self.smooth(points[row].copy(), time_s)
+            else:
+                self.raw = self.value = self.speed = None
+
     def smooth(self, points: np.ndarray, time_s: float) -> np.ndarray:
         """The points, smoothed. A time that does not advance gives them as they are."""
         if self.raw is None or self.value is None or self.speed is None:
@@ -46,6 +60,28 @@ class OneEuroFilter:
         self.value = self.value + weights * (points - self.value)
         self.raw, self.time_s = points, time_s
         return self.value
+
+    def state(self) -> list[Any]:
+        """What the filter remembers, as JSON values."""
+        return [self.time_s, *(packed(a) for a in (self.raw, self.value, self.speed))]
+
+    @classmethod
+    def restored(cls, state: list[Any]) -> OneEuroFilter:
+        """The filter that gave `state`."""
+        time_s, *arrays = state
+        return cls(time_s, *(unpacked(array) for array in arrays))
+
+
+def packed(points: np.ndarray | None) -> str | None:
+    """Points (P, 3) as text for JSON."""
+    return None if points is None else base64.b64encode(points.astype("<f4").tobytes()).decode()
+
+
+def unpacked(text: str | None) -> np.ndarray | None:
+    """The points (P, 3) float32 that `packed` gave."""
+    if text is None:
+        return None
+    return np.frombuffer(base64.b64decode(text), "<f4").reshape(-1, 3).copy()
 
 
 def _weight(cutoff_hz: Any, step_s: float) -> Any:

@@ -3,14 +3,14 @@
 A face's region in the next frame comes from its points in this one; the
 detector runs only while faces are missing. Where two tracked faces meet, the
 one whose shape fits better keeps the place and the other is lost; a lost face
-that appears again is told by where it went and by its shape.
+that appears again is told by where it went and by its shape. Points come as the
+model gives them, not smoothed.
 
 Shapes: P = 478 points, (P, 3) float32 in pixels.
 """
 
 from __future__ import annotations
 
-import base64
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
@@ -24,7 +24,7 @@ from mien.recording.facemesh import (
     region_of_detection,
     region_of_points,
 )
-from mien.recording.smoothing import OneEuroFilter
+from mien.recording.smoothing import packed, unpacked
 
 _ONE_FACE = 0.5  # regions that share this much of their area hold one face
 _FORGET_AFTER_S = 3.0  # a face that comes back later is a new one
@@ -68,7 +68,6 @@ class FaceTracker:
         self._lost: list[_Track] = []
         self._next_id = 0
         self._frames_since_look = 0
-        self._filter = OneEuroFilter()
         if state is not None:
             self._restore(state)
 
@@ -82,8 +81,7 @@ class FaceTracker:
             found |= self._look(image, time_s, missing)
             self._frames_since_look = 0
         self._lost = [t for t in self._lost if time_s - t.seen_s <= _FORGET_AFTER_S]
-        faces = [found[track_id] for track_id in sorted(found)]
-        return faces if self._several or not self.settings.smooth else self._smooth(faces, time_s)
+        return [found[track_id] for track_id in sorted(found)]
 
     def _follow(self, image: np.ndarray, time_s: float) -> dict[int, TrackedFace]:
         """Read each known face in its region. One of two that met is let go."""
@@ -162,13 +160,6 @@ class FaceTracker:
     def _lose(self, track: _Track) -> None:
         self._lost.append(track)
 
-    def _smooth(self, faces: list[TrackedFace], time_s: float) -> list[TrackedFace]:
-        if not faces:
-            self._filter = OneEuroFilter()
-        return [
-            TrackedFace(f.face_id, self._filter.smooth(f.points, time_s), f.presence) for f in faces
-        ]
-
     def state(self) -> dict[str, Any]:
         """What the tracker remembers, as JSON values."""
         return {
@@ -176,8 +167,6 @@ class FaceTracker:
             "lost": [_track_state(track) for track in self._lost],
             "next_id": self._next_id,
             "frames_since_look": self._frames_since_look,
-            "filter": [self._filter.time_s]
-            + [_packed(a) for a in (self._filter.raw, self._filter.value, self._filter.speed)],
         }
 
     def _restore(self, state: dict[str, Any]) -> None:
@@ -185,8 +174,6 @@ class FaceTracker:
         self._lost = [_track_from(row) for row in state["lost"]]
         self._next_id = state["next_id"]
         self._frames_since_look = state["frames_since_look"]
-        time_s, *arrays = state["filter"]
-        self._filter = OneEuroFilter(time_s, *(_unpacked(a) for a in arrays))
 
 
 def _holding(region: Region, tracks: list[_Track]) -> _Track | None:
@@ -233,22 +220,12 @@ def _shape_distance(points: np.ndarray, shape: np.ndarray) -> float:
 
 
 def _track_state(track: _Track) -> dict[str, Any]:
-    return {**asdict(track), "shape": _packed(track.shape)}
+    return {**asdict(track), "shape": packed(track.shape)}
 
 
 def _track_from(row: dict[str, Any]) -> _Track:
-    shape = _unpacked(row["shape"])
+    shape = unpacked(row["shape"])
     assert shape is not None
     return _Track(
         row["face_id"], Region(**row["region"]), row["seen_s"], shape, tuple(row["speed_px_s"])
     )
-
-
-def _packed(array: np.ndarray | None) -> str | None:
-    return None if array is None else base64.b64encode(array.astype("<f4").tobytes()).decode()
-
-
-def _unpacked(text: str | None) -> np.ndarray | None:
-    if text is None:
-        return None
-    return np.frombuffer(base64.b64decode(text), "<f4").reshape(-1, 3).copy()

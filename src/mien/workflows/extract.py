@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 from filelock import FileLock, Timeout
@@ -288,8 +289,8 @@ def _rows_of(
 
 
 def _landmark_rows(tables: list[pa.Table], settings: ExtractSettings) -> pa.RecordBatch:
-    table = pa.concat_tables(tables).combine_chunks()
-    points = points_in(table)
+    points = np.concatenate([points_in(table) for table in tables])
+    table = pa.concat_tables(tables)
     left_out = ["points"] if settings.faces > 1 else ["points", "face_id"]
     columns = table.drop_columns(left_out)
     names = columns.column_names
