@@ -177,7 +177,7 @@ def _said(path: Path) -> dict[str, Any] | None:
 
 
 def _checksum(table: pa.Table) -> int:
-    return zlib.crc32(_values(table, "points"), zlib.crc32(_values(table, "time_s")))
+    return zlib.crc32(_values(table, "points").data, zlib.crc32(_values(table, "time_s").data))
 
 
 def _values(part: pa.Table, name: str) -> np.ndarray:
