@@ -248,3 +248,16 @@ def test_an_address_is_no_table_and_its_password_is_not_shown(kind: type) -> Non
     with pytest.raises(InputError, match="no table at rtsp://host/bed: give") as caught:
         open_landmarks(kind("rtsp://nurse:secret@host/bed"))
     assert "secret" not in str(caught.value)
+
+
+def test_text_of_several_lines_is_read_across_blocks(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("mien.tables.CSV_BLOCK_BYTES", 100_000)
+    notes = [f"{i}\n" * 9000 for i in range(30)]
+    batch = landmark_batch(
+        np.zeros((30, 478, 3)),
+        {"video_filename": ["a\nb.flv"] * 30, "frame_num": range(30), "note": notes},
+    )
+    read = read_landmarks(write_table([batch], tmp_path / "t.csv"))
+    assert read.column("note").to_pylist() == notes

@@ -60,6 +60,7 @@ COLUMN_MEANINGS = {
 TABLE_SUFFIXES = frozenset([".parquet", ".csv"])
 METADATA_KEY = b"mien"
 ROWS_A_GROUP = 8192  # 47 MB of points: large enough to compress, small enough to hold twice
+_TILE_ROWS = 256
 CSV_BLOCK_BYTES = 16 << 20  # a row of the public table is 29 kB of text
 CSV_NULLS = ("", "NaN", "nan", "NA", "null")  # in columns of numbers; in text, only the empty one
 _TEXT_TYPES = {name: type_ for name, type_ in COLUMN_TYPES.items() if pa.types.is_string(type_)}
@@ -89,11 +90,19 @@ class LandmarkSource:
         left out when they are optional. Memory is bounded by a row group.
         Raises TableError when a value does not fit its column.
         """
-        names = self.schema.names if columns is None else columns
-        present = [name for name in names if name in self.schema.names]
-        target = pa.schema([self.schema.field(name) for name in present])
+        present = self.present(self.schema.names if columns is None else columns)
         for batch in _raw_batches(self, present, batch_rows):
-            yield _conformed(batch, target, self.path)
+            yield self.conformed(batch)
+
+    def present(self, columns: Sequence[str]) -> list[str]:
+        """Those of some columns that the table has."""
+        held = set(self.schema.names)
+        return [name for name in columns if name in held]
+
+    def conformed(self, batch: pa.RecordBatch) -> pa.RecordBatch:
+        """A batch as it lies in the file, in the contract's types. Raises TableError."""
+        target = pa.schema([self.schema.field(name) for name in batch.schema.names])
+        return _conformed(batch, target, self.path)
 
 
 def open_landmarks(path: str | Path) -> LandmarkSource:
@@ -107,8 +116,10 @@ def open_landmarks(path: str | Path) -> LandmarkSource:
     path = _existing(path)
     file_schema, row_count, metadata = _read_header(path)
     _check_columns(file_schema, path)
-    known = [name for name in COLUMN_TYPES if name in file_schema.names]
-    extra = [name for name in file_schema.names if name not in COLUMN_TYPES]
+    names = file_schema.names  # a list, made anew at each call
+    held = set(names)
+    known = [name for name in COLUMN_TYPES if name in held]
+    extra = [name for name in names if name not in COLUMN_TYPES]
     schema = pa.schema(
         [(name, COLUMN_TYPES[name]) for name in known] + [file_schema.field(name) for name in extra]
     )
@@ -130,13 +141,32 @@ def read_landmarks(path: str | Path, columns: Sequence[str] | None = None) -> pa
 def points_of(rows: pa.RecordBatch | pa.Table) -> np.ndarray:
     """The points of some rows: (N, 478, 3) float32, NaN where the table has null."""
     flat = np.empty((rows.num_rows, 3 * POINT_COUNT), np.float32)
-    for index, name in enumerate(POINT_COLUMNS):
-        flat[:, index] = (
-            rows.column(name).to_numpy(zero_copy_only=False)
-            if isinstance(rows, pa.RecordBatch)
-            else rows.column(name).to_numpy()
-        )
+    fill_rows(flat, [rows.column(name) for name in POINT_COLUMNS])
     return flat.reshape(-1, POINT_COUNT, 3)
+
+
+def fill_rows(out: np.ndarray, columns: Sequence[pa.Array | pa.ChunkedArray]) -> None:
+    """Write columns of numbers into rows: out (N, columns) float32, NaN where null.
+
+    By tiles that stay in the core's cache: a column at a time would fetch all of `out`
+    from memory once a column.
+    """
+    values = [_numbers(column) for column in columns]
+    tile = np.empty((len(values), _TILE_ROWS), np.float32)
+    for start in range(0, len(out), _TILE_ROWS):
+        rows = slice(start, min(start + _TILE_ROWS, len(out)))
+        for place, column in zip(tile, values, strict=True):
+            place[: rows.stop - start] = column[rows]
+        out[rows] = tile[:, : rows.stop - start].T
+
+
+def _numbers(column: pa.Array | pa.ChunkedArray) -> np.ndarray:
+    """A column as (N,) floats of the file's width, NaN where null; not copied where whole."""
+    if isinstance(column, pa.ChunkedArray):
+        column = column.chunk(0) if column.num_chunks == 1 else pa.concat_arrays(column.chunks)
+    if not pa.types.is_floating(column.type):
+        column = pc.cast(column, pa.float64())
+    return column.to_numpy(zero_copy_only=False)
 
 
 def has_face(points: np.ndarray) -> np.ndarray:
@@ -333,6 +363,7 @@ def _open_csv(path: Path, types: Mapping[str, pa.DataType], names: Sequence[str]
     return pa_csv.open_csv(
         _with_line_end(path),
         read_options=pa_csv.ReadOptions(block_size=CSV_BLOCK_BYTES),
+        parse_options=pa_csv.ParseOptions(newlines_in_values=True),  # text may have several lines
         convert_options=pa_csv.ConvertOptions(
             column_types=dict(types),
             include_columns=list(names),
@@ -402,7 +433,10 @@ def _raw_batches(
             parquet = pq.ParquetFile(source.path, pre_buffer=False)
             yield from parquet.iter_batches(batch_rows, columns=names)
             return
-        types = {name: source.schema.field(name).type for name in names}
+        # Points are parsed as the double that the text says and rounded once, as Parquet's
+        # doubles are: the same numbers whichever way a table is kept.
+        doubles = dict.fromkeys(POINT_COLUMNS, pa.float64())
+        types = {name: doubles.get(name, source.schema.field(name).type) for name in names}
         with _open_csv(source.path, types, names) as reader:
             for block in reader:
                 batch = _empty_as_null(block)

@@ -6,6 +6,7 @@ Shapes: N rows.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,7 +17,6 @@ import pyarrow.compute as pc
 from mien.corpora.labels import canonical_label, renamed_labels
 from mien.corpora.names import label_from_name
 from mien.corpora.problems import (
-    FACE,
     NO_FACE,
     UNKNOWN,
     Problem,
@@ -32,6 +32,7 @@ from mien.errors import TableError
 from mien.tables import KEY_COLUMNS, POINT_COLUMNS, LandmarkSource, points_of
 
 __all__ = [
+    "KEY_AND_LABEL_COLUMNS",
     "PREVIEW_COLUMNS",
     "SURVEY_COLUMNS",
     "Names",
@@ -41,9 +42,11 @@ __all__ = [
     "preview",
     "refuse",
     "survey",
+    "survey_of",
 ]
 PREVIEW_COLUMNS = ("video_filename", "frame_num", "emotion", "x_477", "y_477", "z_477")
-SURVEY_COLUMNS = (*KEY_COLUMNS, "emotion", *POINT_COLUMNS, "subject", "face_id")
+KEY_AND_LABEL_COLUMNS = (*KEY_COLUMNS, "emotion", "subject", "face_id")
+SURVEY_COLUMNS = (*KEY_AND_LABEL_COLUMNS, *POINT_COLUMNS)
 
 
 @dataclass(frozen=True)
@@ -92,8 +95,30 @@ def survey(source: LandmarkSource) -> Survey:
     """
     surveyor = Surveyor()
     for batch in source.batches(SURVEY_COLUMNS):
-        surveyor.add(batch)
-    return surveyor.survey()
+        surveyor.add_keys(batch)
+        surveyor.add_states(point_states(points_of(batch)))
+    return survey_of(surveyor.rows(), surveyor.subjects_from())
+
+
+def survey_of(rows: Rows, subjects_from: Sequence[str]) -> Survey:
+    """What rows hold. subjects_from: where their people are known from, see Surveyor."""
+    frames_a_clip = np.unique(distinct_pairs(rows.clip, rows.frame)[0], return_counts=True)[1]
+    return Survey(
+        rows=len(rows),
+        rows_without_face=int((rows.state == NO_FACE).sum()),
+        rows_without_label=int((rows.spelling < 0).sum()),
+        rows_without_subject=int((rows.subject < 0).sum()),
+        clips=len(rows.clip_names),
+        clips_with_many_frames=int((frames_a_clip > 1).sum()),
+        frames_a_clip=_spread(frames_a_clip),
+        labels=_label_counts(rows),
+        renamed=renamed_labels(set(rows.spellings)),
+        subjects=_counts(rows.subject, rows.people),
+        subjects_from="both" if len(subjects_from) == 2 else next(iter(subjects_from), "nothing"),
+        subjects_with_many_clips=len(with_several(rows.subject, rows.clip)),
+        missing_frames=gaps(rows)[1],
+        problems=tuple(find_problems(rows)),
+    )
 
 
 def refuse(survey: Survey) -> None:
@@ -133,56 +158,44 @@ class Names:
 
 
 class Surveyor:
-    """A survey being made: add() every batch, then survey()."""
+    """Every row of a table as numbers: add all batches, then ask for the rows.
+
+    Keys and points may come at different times, each in the table's order.
+    """
 
     def __init__(self) -> None:
         self._clips, self._spellings, self._people = Names(), Names(), Names()
         self._person_by_clip: list[int] = []
-        self._parts: list[tuple[np.ndarray, ...]] = []
+        self._keys: list[tuple[np.ndarray, ...]] = []
+        self._states: list[np.ndarray] = []
         self._sources: set[str] = set()
 
-    def add(self, batch: pa.RecordBatch) -> tuple[np.ndarray, np.ndarray]:
-        """Count a batch. Returns its points (N, 478, 3) and which rows have face and label (N,)."""
-        points = points_of(batch)
-        state = point_states(points)
+    def add_keys(self, batch: pa.RecordBatch) -> np.ndarray:
+        """Take a batch's names, numbers and labels. Returns which rows have a label (N,)."""
         clip = self._clips.numbers(batch.column("video_filename"))
         frame = _integers(batch, "frame_num", np.int64)
         face = _integers(batch, "face_id", np.int32)
         spelling = _numbers(self._spellings, batch, "emotion")
-        self._parts.append((clip, frame, face, spelling, self._subjects(batch, clip), state))
-        return points, (state == FACE) & (spelling >= 0)
+        self._keys.append((clip, frame, face, spelling, self._subjects(batch, clip)))
+        return spelling >= 0
+
+    def add_states(self, states: np.ndarray) -> None:
+        """Take what point_states() says of the next rows, (N,) int8."""
+        self._states.append(states)
 
     def rows(self) -> Rows:
         """Every row added so far, without its points."""
-        nothing = (np.empty(0, np.int64),) * 6
-        parts = zip(*(self._parts or [nothing]), strict=True)
-        clip, frame, face, spelling, subject, state = map(np.concatenate, parts)
-        self._parts = [(clip, frame, face, spelling, subject, state)]
+        nothing = (np.empty(0, np.int64),) * 5
+        keys = tuple(map(np.concatenate, zip(*(self._keys or [nothing]), strict=True)))
+        state = np.concatenate([np.empty(0, np.int8), *self._states])
+        self._keys, self._states = [keys], [state]
         names = (self._clips.all, self._spellings.all, self._people.all)
+        clip, frame, face, spelling, subject = keys
         return Rows(clip, frame, face, spelling, subject, state, *names)
 
-    def survey(self) -> Survey:
-        """What was counted so far."""
-        rows = self.rows()
-        frames_a_clip = np.unique(distinct_pairs(rows.clip, rows.frame)[0], return_counts=True)[1]
-        return Survey(
-            rows=len(rows),
-            rows_without_face=int((rows.state == NO_FACE).sum()),
-            rows_without_label=int((rows.spelling < 0).sum()),
-            rows_without_subject=int((rows.subject < 0).sum()),
-            clips=len(rows.clip_names),
-            clips_with_many_frames=int((frames_a_clip > 1).sum()),
-            frames_a_clip=_spread(frames_a_clip),
-            labels=_label_counts(rows),
-            renamed=renamed_labels(set(rows.spellings)),
-            subjects=_counts(rows.subject, rows.people),
-            subjects_from="both"
-            if len(self._sources) == 2
-            else next(iter(self._sources), "nothing"),
-            subjects_with_many_clips=len(with_several(rows.subject, rows.clip)),
-            missing_frames=gaps(rows)[1],
-            problems=tuple(find_problems(rows)),
-        )
+    def subjects_from(self) -> tuple[str, ...]:
+        """Where people are known from: the subject column, file names, both or nothing."""
+        return tuple(sorted(self._sources))
 
     def _subjects(self, batch: pa.RecordBatch, clip: np.ndarray) -> np.ndarray:
         """Each row's person: the column's, else the one that the file name tells, else -1."""

@@ -1,4 +1,7 @@
-"""A landmark table as arrays to learn from: one pass, one matrix.
+"""A landmark table as arrays to learn from, however large it is.
+
+A small table is read into memory; a large one is mapped from the cache that
+corpora/cache.py keeps, and its rows are fetched when they are asked for.
 
 Shapes: N rows with a face and a label, F values a row, K clips.
 """
@@ -6,14 +9,17 @@ Shapes: N rows with a face and a label, F values a row, K clips.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
+from mien.corpora.cache import is_large, open_matrix
 from mien.corpora.labels import canonical_label
+from mien.corpora.matrix import Matrix, OnRows, read_matrix
 from mien.corpora.problems import FACE, Rows
-from mien.corpora.survey import SURVEY_COLUMNS, Survey, Surveyor, refuse
+from mien.corpora.survey import Survey, refuse, survey_of
 from mien.emotion.features import FeatureSet
-from mien.tables import LandmarkSource
+from mien.tables import POINT_COUNT, LandmarkSource
 
 
 @dataclass(frozen=True)
@@ -26,16 +32,45 @@ class Clips:
     rows: np.ndarray  # (K,) labelled frames, with a face or without
 
 
+class FeatureRows:
+    """(N, F) float32 features of some rows of a table, computed as they are asked for.
+
+    Indexed by a slice or by row numbers it gives an array, as an array would.
+    """
+
+    def __init__(self, points: np.ndarray, *, rows: np.ndarray, features: FeatureSet) -> None:
+        """points: (R, 1434) float32, in memory or mapped; rows: (N,) which of them."""
+        self._points = points
+        self._rows = rows
+        self._features = features
+        self.shape = (len(rows), features.value_count)
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    def __getitem__(self, index: slice | np.ndarray) -> np.ndarray:
+        points = self._points[self._rows[index]]
+        return self._features.compute(points.reshape(-1, POINT_COUNT, 3))
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
+        return np.asarray(self[:], dtype)
+
+    def some(self, rows: np.ndarray) -> FeatureRows:
+        """The same of fewer rows; nothing is fetched yet."""
+        return FeatureRows(self._points, rows=self._rows[rows], features=self._features)
+
+
 @dataclass(frozen=True)
 class LabelledFrames:
     """What a model learns from: every row that has a face and a label, in the table's order."""
 
-    features: np.ndarray  # (N, F) float32
+    features: FeatureRows  # (N, F) float32
     labels: np.ndarray  # (N,) str, in mien's vocabulary
     subjects: np.ndarray  # (N,) str or None
     clip_of: np.ndarray  # (N,) index into clips
     frame_nums: np.ndarray  # (N,) int64
     clips: Clips
+    table_sha256: str
 
     @property
     def classes(self) -> list[str]:
@@ -47,28 +82,22 @@ class LabelledFrames:
         return sorted({person for person in self.subjects.tolist() if person is not None})
 
 
-def read_frames(source: LandmarkSource, features: FeatureSet) -> tuple[LabelledFrames, Survey]:
-    """Stream a table once into one float32 matrix, surveying it on the way.
+def read_frames(
+    source: LandmarkSource, features: FeatureSet, *, on_rows: OnRows = lambda done, total: None
+) -> tuple[LabelledFrames, Survey]:
+    """A table's labelled frames, and a survey of all its rows.
 
     Rows without a face or a label are counted in the survey and left out.
     Raises TableError when the table cannot be learnt from: see survey.refuse.
     """
-    surveyor = Surveyor()
-    matrix = np.empty((source.row_count or 8192, features.value_count), np.float32)
-    filled = 0
-    for batch in source.batches(SURVEY_COLUMNS):
-        points, is_usable = surveyor.add(batch)
-        wanted = points[is_usable]
-        if filled + len(wanted) > len(matrix):  # CSV tells its length only at its end
-            matrix.resize((3 * (filled + len(wanted)) // 2, matrix.shape[1]), refcheck=False)
-        matrix[filled : filled + len(wanted)] = features.compute(wanted)
-        filled += len(wanted)
-    found = surveyor.survey()
+    matrix = open_matrix(source, on_rows=on_rows) if is_large(source) else read_matrix(source)
+    found = survey_of(matrix.rows, matrix.subjects_from)
     refuse(found)
-    return _labelled(surveyor.rows(), matrix[:filled]), found
+    return _labelled(matrix, features), found
 
 
-def _labelled(rows: Rows, features: np.ndarray) -> LabelledFrames:
+def _labelled(matrix: Matrix, features: FeatureSet) -> LabelledFrames:
+    rows = matrix.rows
     vocabulary = np.array([*map(canonical_label, rows.spellings), None], object)
     people = np.array([*rows.people, None], object)
     is_labelled = np.flatnonzero(rows.spelling >= 0)
@@ -76,12 +105,13 @@ def _labelled(rows: Rows, features: np.ndarray) -> LabelledFrames:
     has_face = rows.state[is_labelled] == FACE
     usable = is_labelled[has_face]
     return LabelledFrames(
-        features=features,
+        features=FeatureRows(matrix.points, rows=usable, features=features),
         labels=vocabulary[rows.spelling[usable]].astype(str),
         subjects=people[rows.subject[usable]],
         clip_of=clip_of[has_face],
         frame_nums=rows.frame[usable],
         clips=clips,
+        table_sha256=matrix.sha256,
     )
 
 
