@@ -1,6 +1,9 @@
 """Real recordings for the tests: the packaged clips, and broken ones made from them."""
 
+import os
 from pathlib import Path
+
+os.environ.setdefault("OMP_NUM_THREADS", "1")  # torch's threads: the tests are many processes
 
 import pyarrow as pa
 import pytest

@@ -54,7 +54,7 @@ class ExtractSettings(Settings):
 class TrainSettings(Settings):
     """How a recipe is trained and who is held out. The defaults are the reference's own."""
 
-    recipe: Literal["seed"] = Field("seed", description="the model and its features")
+    recipe: Literal["seed", "mlp"] = Field("seed", description="the model and its features")
     split: Literal["subject", "time", "random-frame"] = Field(
         "subject",
         description="what the saved model never sees: people; the end of each clip; "
@@ -65,6 +65,22 @@ class TrainSettings(Settings):
     epochs: int = Field(20, ge=1, description="passes over all rows")
     learning_rate: float = Field(0.001, gt=0, description="Adam's step size")
     hidden_units: int = Field(256, ge=1, description="width of the hidden layer")
+    batch_rows: int = Field(1024, ge=1, description="rows a step; seed always takes all")
+    patience: int | None = Field(
+        None,
+        ge=1,
+        description="stop after so many epochs without a better loss on a tenth of the people "
+        "learnt from, who are then set aside for it; none: run every epoch",
+    )
+    max_folds: int | None = Field(
+        None,
+        ge=1,
+        description="fit only so many of the folds: a large table says enough with one",
+    )
+    device: Literal["auto", "cpu", "cuda"] = Field("auto", description="where to train")
+    precision: Literal["float32", "bfloat16"] = Field(
+        "float32", description="of the products while training; weights are float32"
+    )
 
 
 def checked(kind: type[AnySettings], **values: Any) -> AnySettings:

@@ -2,6 +2,11 @@
 
 import json
 import os
+import random
+import signal
+import subprocess
+import sys
+import time
 from pathlib import Path
 
 import numpy as np
@@ -9,8 +14,11 @@ import pytest
 
 import mien.workflows.evaluate
 from mien.config import TrainSettings
+from mien.corpora import cache
+from mien.emotion.checkpoint import load_card
 from mien.errors import InputError, MienError, MissingExtraError, TableError
 from mien.workflows.evaluate import evaluate
+from mien.workflows.predict import predict
 from mien.workflows.report import report
 from mien.workflows.train import Trained, train
 from tests.emotion.tables import write_people, write_rows
@@ -169,8 +177,81 @@ def test_a_crash_while_writing_leaves_the_older_model(
     def full_disk(*args: object, **kwargs: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(mien.workflows.train, "write_result_files", full_disk)
-    with pytest.raises(MienError, match="No space left on device"):
-        train(table, out=trained.folder, **QUICK)
+    with monkeypatch.context() as patched:
+        patched.setattr(mien.workflows.train, "write_result_files", full_disk)
+        with pytest.raises(MienError, match="No space left on device"):
+            train(table, out=trained.folder, **QUICK)
     assert {path.name: path.read_bytes() for path in trained.folder.iterdir()} == before
+    left = sorted(os.listdir(trained.folder.parent))
+    assert left == [".model.training", "model"]  # what was trained, for --resume
+    train(table, out=trained.folder, resume=True, **QUICK)
     assert os.listdir(trained.folder.parent) == ["model"]
+
+
+def test_fewer_folds_are_fitted_when_asked_and_it_says_so(table: Path, tmp_path: Path) -> None:
+    result = train(table, out=tmp_path / "m", max_folds=1, folds=4, hidden_units=4, epochs=2)
+    honest = result.results.splits[-1]
+    assert (honest.folds, honest.held_out) == (1, len(honest.held_out_people) * 15)
+    assert any("1 of 4 person-disjoint folds fitted" in note for note in result.results.warnings)
+
+
+def test_recipe_mlp_learns_in_small_batches(tmp_path: Path) -> None:
+    table = write_people(tmp_path / "t.parquet", frames=20, faceless=(2,))
+    result = train(table, out=tmp_path / "m", recipe="mlp", split="time", epochs=40, batch_rows=16)
+    scores = {split.split: split.frames.accuracy.value for split in result.results.splits}
+    assert scores["time"] > 0.45  # chance is .33: two of 1,434 values tell, the rest is noise
+    predicted = predict([table], model=result.folder, out=tmp_path / "p.parquet")
+    assert predicted.frames_without_face == 1  # the graph takes values that are not standardised
+
+
+def test_a_large_table_trains_from_its_matrix_as_a_small_one_from_memory(
+    table: Path, trained: Trained, tmp_path: Path, monkeypatch
+) -> None:
+    monkeypatch.setattr(cache, "_LARGE_BYTES", 0)
+    monkeypatch.setenv("MIEN_CACHE", str(tmp_path / "cache"))
+    again = train(table, out=tmp_path / "again", **QUICK)
+    assert [entry.table for entry in cache.entries()] == [table]
+    assert again.results.weights_sha256 == trained.results.weights_sha256
+
+
+TO_BE_KILLED = """
+import sys
+from mien.corpora import cache
+from mien.emotion import runs
+import mien.evaluation.evaluate, mien.emotion.mlp
+cache._LARGE_BYTES = runs.SAVE_EVERY_S = 0
+from mien.workflows.train import train
+print("begin", flush=True)
+train(sys.argv[1], out=sys.argv[2], resume=True, folds=2, hidden_units=16, epochs=60)
+print("end", flush=True)
+"""
+KILLS = int(os.environ.get("MIEN_KILLS", 5))
+
+
+@pytest.mark.slow
+def test_killed_at_any_moment_of_reading_and_training_it_ends_with_the_same_model(
+    tmp_path: Path, monkeypatch
+) -> None:
+    monkeypatch.setenv("MIEN_CACHE", str(tmp_path / "cache"))
+    table = write_people(tmp_path / "people.parquet", people=6, frames=40)
+    whole = train(table, out=tmp_path / "whole", folds=2, hidden_units=16, epochs=60)
+    words = [sys.executable, "-c", TO_BE_KILLED, str(table), str(tmp_path / "model")]
+    moments = random.Random(0)
+    ended = 0
+    for number in range(KILLS):
+        running = subprocess.Popen(words, stdout=subprocess.PIPE, text=True)
+        assert running.stdout is not None
+        assert running.stdout.readline() == "begin\n"
+        time.sleep(moments.uniform(0, 2.5))
+        running.send_signal(signal.SIGKILL)
+        ended += "end" in running.communicate()[0]
+        folder = tmp_path / "model"
+        assert not folder.exists() or load_card(folder).recipe == "seed"  # whole or absent
+        if number % 3 == 2:
+            cache.clear()  # so that building is killed as well
+    result = subprocess.run(words, capture_output=True, text=True, check=False)
+    assert result.stdout == "begin\nend\n", result.stderr
+    print(f"{KILLS} kills, {ended} of them after the end")
+    for name in ("weights.safetensors", "model.onnx"):
+        assert (tmp_path / "model" / name).read_bytes() == (whole.folder / name).read_bytes()
+    assert sorted(os.listdir(tmp_path)) == ["cache", "model", "people.parquet", "whole"]

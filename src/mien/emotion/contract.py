@@ -14,6 +14,7 @@ import numpy as np
 
 from mien.config import TrainSettings
 from mien.emotion.features import FEATURE_SETS, FeatureSet
+from mien.emotion.runs import FitRun
 from mien.errors import InputError, missing_extra
 
 Progress = Callable[[str, int, int], None]  # what is being done, done, in all
@@ -25,12 +26,21 @@ class Estimator(Protocol):
     classes_: np.ndarray  # (C,) labels, in the order of the probabilities
     loss_history_: list[float]  # one value an epoch; empty when fitting has none
 
-    def fit(self, X: np.ndarray, y: np.ndarray, *, rows: np.ndarray | None = None) -> Any:
-        """Learn. X: (N, F) float32, y: (N,) labels. rows: which to learn from, None for all,
-        so that a fold of a large table needs no copy of it."""
+    def fit(
+        self,
+        X: Any,
+        y: np.ndarray,
+        *,
+        rows: np.ndarray | None = None,
+        groups: np.ndarray | None = None,
+        run: FitRun | None = None,
+    ) -> Any:
+        """Learn. X: (N, F) float32, or what gives such rows when indexed; y: (N,) labels.
+        rows: which to learn from, None for all, so that a fold of a large table needs no
+        copy of it. groups: (N,) people. run: where checkpoints and logs go."""
 
-    def predict_proba(self, X: np.ndarray) -> np.ndarray:
-        """(N, C) float32 probabilities."""
+    def predict_proba(self, X: Any) -> np.ndarray:
+        """(N, C) float32 probabilities of X, as fit takes it."""
 
     def get_params(self, deep: bool = True) -> dict[str, Any]: ...
 
@@ -51,17 +61,31 @@ class Recipe:
     build: Callable[[TrainSettings, Sequence[str]], Estimator]  # labels: every class there is
 
 
-def _seed(settings: TrainSettings, labels: Sequence[str]) -> Estimator:
+def _network(settings: TrainSettings, labels: Sequence[str], **options: Any) -> Estimator:
     try:
         from mien.emotion.mlp import MlpClassifier
     except ImportError as error:
-        raise missing_extra("recipe seed", "train", error.name or "torch") from error
+        raise missing_extra(f"recipe {settings.recipe}", "train", error.name or "torch") from error
     return MlpClassifier(
         hidden_units=settings.hidden_units,
         epochs=settings.epochs,
         learning_rate=settings.learning_rate,
         seed=settings.seed,
         classes=tuple(labels),
+        patience=settings.patience,
+        device=settings.device,
+        bfloat16=settings.precision == "bfloat16",
+        **options,
+    )
+
+
+def _seed(settings: TrainSettings, labels: Sequence[str]) -> Estimator:
+    return _network(settings, labels)
+
+
+def _mlp(settings: TrainSettings, labels: Sequence[str]) -> Estimator:
+    return _network(
+        settings, labels, batch_rows=settings.batch_rows, standardise=True, weight_decay=0.01
     )
 
 
@@ -71,6 +95,12 @@ RECIPES = {
         "the reference: 1,434 raw values, one hidden layer of 256, all rows in one batch",
         FEATURE_SETS["raw-points"],
         _seed,
+    ),
+    "mlp": Recipe(
+        "mlp",
+        "the same values, standardised, in small batches",
+        FEATURE_SETS["raw-points"],
+        _mlp,
     ),
 }
 

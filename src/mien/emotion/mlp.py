@@ -1,4 +1,7 @@
-"""The reference's network as a scikit-learn classifier: one hidden layer, ReLU, softmax.
+"""One hidden layer, ReLU, softmax, as a scikit-learn classifier.
+
+With its defaults it is the reference's network and training; batches, scaling
+and early stopping make it recipe `mlp`.
 
 Shapes: N rows, F values a row, C classes.
 """
@@ -14,15 +17,22 @@ import numpy as np
 import torch
 from sklearn.base import BaseEstimator, ClassifierMixin
 
-from mien.emotion.training import ROWS_AT_ONCE, train_full_batch
+from mien.emotion.runs import FitRun
+from mien.emotion.training import CHUNK_ROWS, Plan, RowSource, best_device, fit_network
 from mien.errors import InputError
+
+_VALIDATION_SHARE = 0.1
 
 
 class MlpClassifier(ClassifierMixin, BaseEstimator):
-    """Linear -> ReLU -> Linear, trained by train_full_batch.
+    """Linear -> ReLU -> Linear, fitted by training.fit_network.
 
     classes: every label there is, so that folds which lack one agree; None takes y's own.
     Labels are numbered in sorted order, as LabelEncoder does.
+    batch_rows: rows a step; None for all. standardise: scale each value by the mean and
+    deviation of the rows learnt from. patience: stop after so many epochs without a
+    better loss on a tenth of the people (or rows), which are then not learnt from.
+    device: "cpu", "cuda" or "auto". bfloat16: products in 16 bits.
     """
 
     def __init__(
@@ -33,44 +43,87 @@ class MlpClassifier(ClassifierMixin, BaseEstimator):
         learning_rate: float = 0.001,
         seed: int = 0,
         classes: Sequence[str] | None = None,
+        batch_rows: int | None = None,
+        standardise: bool = False,
+        weight_decay: float = 0.0,
+        patience: int | None = None,
+        device: str = "cpu",
+        bfloat16: bool = False,
     ) -> None:
         self.hidden_units = hidden_units
         self.epochs = epochs
         self.learning_rate = learning_rate
         self.seed = seed
         self.classes = classes
+        self.batch_rows = batch_rows
+        self.standardise = standardise
+        self.weight_decay = weight_decay
+        self.patience = patience
+        self.device = device
+        self.bfloat16 = bfloat16
 
-    def fit(self, X: np.ndarray, y: np.ndarray, *, rows: np.ndarray | None = None) -> Self:
+    def fit(
+        self,
+        X: RowSource,
+        y: np.ndarray,
+        *,
+        rows: np.ndarray | None = None,
+        groups: np.ndarray | None = None,
+        run: FitRun | None = None,
+    ) -> Self:
         """Learn from X (N, F) and labels y (N,), or from some `rows` of them.
 
+        X: an array, or what gives rows when indexed. groups: (N,) people, of whom early
+        stopping sets some aside. run: where checkpoints go, and what to go on from.
         Raises InputError when a label is not among `classes`.
         """
-        X = np.ascontiguousarray(X, np.float32)
-        rows = np.arange(len(X)) if rows is None else rows
+        X = X if hasattr(X, "shape") else np.asarray(X, np.float32)
         y = np.asarray(y)
+        rows = np.arange(len(y)) if rows is None else rows
         self.classes_ = (
             np.unique(y[rows]) if self.classes is None else np.array(sorted(self.classes))
         )
         self.n_features_in_ = X.shape[1]
+        targets = _numbers(y, rows, self.classes_)
+        learnt, checked = rows, None
+        if self.patience is not None:
+            learnt, checked = _set_aside(rows, groups, seed=self.seed)
         self.network_ = seeded_network(
             self.n_features_in_, len(self.classes_), hidden_units=self.hidden_units, seed=self.seed
         )
-        self.loss_history_ = train_full_batch(
-            self.network_,
+        scaling = _scaling(X, learnt) if self.standardise else None
+        self.loss_history_ = fit_network(
+            self.network_ if scaling is None else torch.nn.Sequential(scaling, self.network_),
             X,
-            targets=_numbers(y, rows, self.classes_),
-            rows=rows,
-            epochs=self.epochs,
-            learning_rate=self.learning_rate,
+            targets=targets,
+            rows=learnt,
+            plan=self._plan(),
+            validation=checked,
+            run=run,
         )
+        if scaling is not None:
+            _fold_in(scaling, self.network_[0])
         return self
 
-    def predict_proba(self, X: np.ndarray) -> np.ndarray:
+    def _plan(self) -> Plan:
+        return Plan(
+            epochs=self.epochs,
+            learning_rate=self.learning_rate,
+            batch_rows=self.batch_rows,
+            weight_decay=self.weight_decay,
+            patience=self.patience,
+            seed=self.seed,
+            device=best_device() if self.device == "auto" else self.device,
+            bfloat16=self.bfloat16,
+        )
+
+    def predict_proba(self, X: RowSource) -> np.ndarray:
         """(N, C) float32 probabilities of X (N, F), in the order of classes_."""
-        probabilities = np.empty((len(X), len(self.classes_)), np.float32)
+        X = X if hasattr(X, "shape") else np.asarray(X, np.float32)
+        probabilities = np.empty((X.shape[0], len(self.classes_)), np.float32)
         with torch.inference_mode():
-            for start in range(0, len(X), ROWS_AT_ONCE):
-                some = np.ascontiguousarray(X[start : start + ROWS_AT_ONCE], np.float32)
+            for start in range(0, len(probabilities), CHUNK_ROWS):
+                some = np.ascontiguousarray(X[start : start + CHUNK_ROWS], np.float32)
                 scores = self.network_(torch.from_numpy(some))
                 probabilities[start : start + len(some)] = torch.softmax(scores, dim=1).numpy()
         return probabilities
@@ -136,6 +189,56 @@ def _network(value_count: int, class_count: int, hidden_units: int) -> torch.nn.
         torch.nn.ReLU(),
         torch.nn.Linear(hidden_units, class_count),
     )
+
+
+class _Scaling(torch.nn.Module):
+    """(x - mean) / deviation, value by value."""
+
+    def __init__(self, mean: np.ndarray, deviation: np.ndarray) -> None:
+        super().__init__()
+        self.register_buffer("mean", torch.from_numpy(mean.astype(np.float32)))
+        self.register_buffer("scale", torch.from_numpy((1 / deviation).astype(np.float32)))
+
+    def forward(self, values: torch.Tensor) -> torch.Tensor:
+        return (values - self.mean) * self.scale
+
+
+def _scaling(X: RowSource, rows: np.ndarray) -> _Scaling:
+    """Mean and deviation of some rows, a chunk at a time (Chan, Golub & LeVeque, 1983)."""
+    count, mean, squares = 0, np.zeros(X.shape[1]), np.zeros(X.shape[1])
+    rows = np.sort(rows)
+    for start in range(0, len(rows), CHUNK_ROWS):
+        some = np.asarray(X[rows[start : start + CHUNK_ROWS]], np.float64)
+        step = some.mean(axis=0) - mean
+        squares += ((some - some.mean(axis=0)) ** 2).sum(axis=0)
+        squares += step**2 * count * len(some) / (count + len(some))
+        mean += step * len(some) / (count + len(some))
+        count += len(some)
+    return _Scaling(mean, np.maximum(np.sqrt(squares / count), 1e-6))
+
+
+@torch.no_grad()
+def _fold_in(scaling: _Scaling, layer: torch.nn.Linear) -> None:
+    """Make a layer take values as they are that was fitted on scaled ones."""
+    weight = layer.weight.double() * scaling.scale.double()
+    layer.bias.copy_(layer.bias.double() - weight @ scaling.mean.double())
+    layer.weight.copy_(weight)
+
+
+def _set_aside(
+    rows: np.ndarray, groups: np.ndarray | None, *, seed: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """Rows to learn from and rows to stop by: other people, or where nobody is known, other
+    stretches of a hundred rows."""
+    known = None if groups is None else groups[rows].astype(str)
+    if known is None or len(np.unique(known)) < 2:
+        known = rows // 100 if len(rows) > 200 else rows
+    people, member = np.unique(known, return_inverse=True)
+    order = np.random.default_rng(seed).permutation(len(people))
+    sizes = np.bincount(member)[order]
+    count = 1 + int(np.searchsorted(np.cumsum(sizes), _VALIDATION_SHARE * len(rows)))
+    is_aside = np.isin(member, order[: min(count, len(people) - 1)])
+    return rows[~is_aside], rows[is_aside]
 
 
 def _numbers(y: np.ndarray, rows: np.ndarray, classes: np.ndarray) -> np.ndarray:

@@ -1,63 +1,205 @@
 """Fitting a network by gradient descent, apart from what the network is.
 
+Rows are fetched a chunk at a time while the processor works on the one before,
+so that a matrix on disk is never in memory whole. All that is random comes from
+the seed and the epoch's number: a run that is taken up in the middle ends with
+the same bits as one that was not stopped.
+
 Shapes: N rows, F values a row.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext
+from dataclasses import dataclass
+from typing import Any, Protocol
 
 import numpy as np
 import torch
 
+from mien.emotion.runs import FitRun, FitState
+
 ROWS_AT_ONCE = 1 << 16  # 376 MB of raw points; more rows are summed into the same gradient
+CHUNK_ROWS = 4096  # of such a sum: 23 MB, which the allocator keeps for the next
 
 
-def train_full_batch(
+class RowSource(Protocol):
+    """(N, F) values of which some rows can be had: an array, or what fetches them."""
+
+    shape: tuple[int, ...]
+
+    def __getitem__(self, index: Any) -> np.ndarray: ...
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How a network is fitted. batch_rows: None for every row in one batch."""
+
+    epochs: int
+    learning_rate: float
+    batch_rows: int | None = None
+    weight_decay: float = 0.0
+    patience: int | None = None  # epochs without a better validation loss; None: never stop early
+    seed: int = 0
+    device: str = "cpu"
+    bfloat16: bool = False  # the products; weights and sums stay float32
+
+
+def fit_network(
     network: torch.nn.Module,
-    features: np.ndarray,
+    features: RowSource,
     *,
     targets: np.ndarray,
     rows: np.ndarray,
-    epochs: int,
-    learning_rate: float,
+    plan: Plan,
+    validation: np.ndarray | None = None,
+    run: FitRun | None = None,
 ) -> list[float]:
-    """Adam and cross-entropy, every row in one batch an epoch, as the reference does it.
-
-    Beyond ROWS_AT_ONCE rows the batch's gradient is summed piece by piece: the
-    same step, without every activation in memory.
+    """Adam and cross-entropy, in one batch an epoch as the reference does it or in small ones.
 
     features: (N, F) float32; targets: (N,) class numbers; rows: which to learn from.
-    Returns each epoch's loss before its step.
+    validation: rows whose loss tells when to stop; the best epoch's weights are kept.
+    run: where checkpoints and logs go, and what to go on from.
+    Returns each epoch's loss: before its step in one batch, else the mean of its batches.
     """
-    optimizer = torch.optim.Adam(network.parameters(), lr=learning_rate)
-    network.train()
-    history = []
-    for _ in range(epochs):
-        optimizer.zero_grad()
-        loss = sum(
-            _backward(network, batch, len(rows)) for batch in _batches(features, targets, rows)
+    fit = _Fit(network.to(plan.device), features, targets, plan)
+    state = fit.restored(run.load()) if run is not None else FitState()
+    while not _is_over(state, plan):
+        network.train()
+        loss = fit.full_batch(rows) if plan.batch_rows is None else fit.epoch(rows, state.epoch)
+        checked = None if validation is None else fit.loss(validation)
+        state = _advanced(state, loss, checked, network)
+        if run is not None:
+            run.epoch_done(state, fit.tensors, is_last=_is_over(state, plan))
+    if state.best_weights:
+        network.load_state_dict(state.best_weights)
+    network.to("cpu").eval()
+    return state.losses
+
+
+def best_device() -> str:
+    """The name of the GPU where there is one, else "cpu"."""
+    return "cuda" if torch.cuda.is_available() else "cpu"
+
+
+class _Fit:
+    """A network, its optimiser and its data."""
+
+    def __init__(
+        self, network: torch.nn.Module, features: RowSource, targets: np.ndarray, plan: Plan
+    ) -> None:
+        self.network = network
+        self.features = features
+        self.targets = targets
+        self.plan = plan
+        kind = torch.optim.Adam if not plan.weight_decay else torch.optim.AdamW
+        self.optimizer = kind(
+            network.parameters(), lr=plan.learning_rate, weight_decay=plan.weight_decay
         )
-        optimizer.step()
-        history.append(loss)
-    network.eval()
-    return history
+
+    def full_batch(self, rows: np.ndarray) -> float:
+        """One step on every row. Beyond ROWS_AT_ONCE rows the gradient is summed chunk by
+        chunk: the same step, without every activation in memory."""
+        is_whole = len(rows) <= ROWS_AT_ONCE
+        rows = rows if is_whole else np.sort(rows)  # a sum has no order; a disk has
+        self.optimizer.zero_grad()
+        total = 0.0
+        for inputs, targets in self._chunks(rows, len(rows) if is_whole else CHUNK_ROWS):
+            total += self._backward(inputs, targets, share=len(targets) / len(rows))
+        self.optimizer.step()
+        return total
+
+    def epoch(self, rows: np.ndarray, number: int) -> float:
+        """A step on each small batch, in an order of this epoch's own. Returns the mean loss."""
+        order = np.random.default_rng([self.plan.seed, number]).permutation(rows)
+        total = 0.0
+        with torch.random.fork_rng(devices=[]):  # dropout's, and the caller's is left alone
+            torch.random.default_generator.manual_seed(self.plan.seed * 100_003 + number)
+            for inputs, targets in self._chunks(order, self.plan.batch_rows or len(order)):
+                self.optimizer.zero_grad()
+                total += self._backward(inputs, targets) * len(targets)
+                self.optimizer.step()
+        return total / len(order)
+
+    def loss(self, rows: np.ndarray) -> float:
+        """The mean cross-entropy of some rows, nothing learnt."""
+        self.network.eval()
+        total = 0.0
+        with torch.inference_mode():
+            for inputs, targets in self._chunks(rows, CHUNK_ROWS):
+                total += float(self._cross_entropy(inputs, targets)) * len(targets)
+        return total / len(rows)
+
+    def _backward(self, inputs: torch.Tensor, targets: torch.Tensor, share: float = 1.0) -> float:
+        """Add a batch's share of the loss to the gradients; return that share."""
+        loss = self._cross_entropy(inputs, targets) * share
+        loss.backward()
+        return float(loss.detach())
+
+    def _cross_entropy(self, inputs: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
+        device = self.plan.device
+        with torch.autocast(device, torch.bfloat16) if self.plan.bfloat16 else nullcontext():
+            scores = self.network(inputs.to(device, non_blocking=True))
+        return torch.nn.functional.cross_entropy(scores.float(), targets.to(device))
+
+    def _chunks(
+        self, rows: np.ndarray, chunk_rows: int
+    ) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
+        """Rows in chunks, each fetched while the one before is worked on."""
+
+        def fetch(start: int) -> tuple[torch.Tensor, torch.Tensor]:
+            chosen = rows[start : start + chunk_rows]
+            values = np.ascontiguousarray(self.features[chosen], np.float32)
+            return torch.from_numpy(values), torch.from_numpy(self.targets[chosen])
+
+        with ThreadPoolExecutor(1) as fetcher:
+            ahead = fetcher.submit(fetch, 0)
+            for start in range(chunk_rows, len(rows), chunk_rows):
+                ready, ahead = ahead, fetcher.submit(fetch, start)
+                yield ready.result()
+            yield ahead.result()
+
+    @property
+    def tensors(self) -> dict[str, torch.Tensor]:
+        """Weights and optimiser, by name: all that the next epoch depends on."""
+        named = {f"network.{name}": value for name, value in self.network.state_dict().items()}
+        for number, slots in self.optimizer.state_dict()["state"].items():
+            named |= {f"optimizer.{number}.{name}": value for name, value in slots.items()}
+        return named
+
+    def restored(self, saved: tuple[FitState, dict[str, torch.Tensor]] | None) -> FitState:
+        """Take up weights and optimiser where an earlier run left them."""
+        if saved is None:
+            return FitState()
+        state, tensors = saved
+        network: dict[str, torch.Tensor] = {}
+        slots: dict[int, dict[str, torch.Tensor]] = {}
+        for name, value in tensors.items():
+            kind, _, rest = name.partition(".")
+            if kind == "network":
+                network[rest] = value
+            else:
+                number, _, slot = rest.partition(".")
+                slots.setdefault(int(number), {})[slot] = value
+        self.network.load_state_dict(network)
+        whole = self.optimizer.state_dict()
+        self.optimizer.load_state_dict({**whole, "state": slots})
+        return state
 
 
-def _batches(
-    features: np.ndarray, targets: np.ndarray, rows: np.ndarray
-) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
-    for start in range(0, len(rows), ROWS_AT_ONCE):
-        chosen = rows[start : start + ROWS_AT_ONCE]
-        yield torch.from_numpy(features[chosen]), torch.from_numpy(targets[chosen])
+def _is_over(state: FitState, plan: Plan) -> bool:
+    waited = state.epoch - state.best_epoch
+    stops = plan.patience is not None and state.best_loss is not None and waited >= plan.patience
+    return state.epoch >= plan.epochs or stops
 
 
-def _backward(
-    network: torch.nn.Module, batch: tuple[torch.Tensor, torch.Tensor], row_count: int
-) -> float:
-    """Add a batch's share of the mean loss to the gradients; return that share."""
-    inputs, targets = batch
-    loss = torch.nn.functional.cross_entropy(network(inputs), targets)
-    loss = loss * (len(targets) / row_count)
-    loss.backward()
-    return float(loss.detach())
+def _advanced(
+    state: FitState, loss: float, checked: float | None, network: torch.nn.Module
+) -> FitState:
+    epoch, best = state.epoch + 1, state.best_loss
+    if checked is None or (best is not None and checked >= best):
+        return state.after(epoch, loss, checked)
+    weights = {name: value.detach().clone() for name, value in network.state_dict().items()}
+    return state.after(epoch, loss, checked, best_weights=weights)

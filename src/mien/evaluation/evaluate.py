@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,6 +16,7 @@ from mien.config import TrainSettings
 from mien.corpora.splits import Split, end_of_clips, leaky_random_frames, person_disjoint
 from mien.emotion.contract import Estimator, Progress, find_recipe
 from mien.emotion.frames import LabelledFrames
+from mien.emotion.runs import TrainingRun
 from mien.errors import TableError
 from mien.evaluation.metrics import UNANSWERED, Record, Scores, score
 
@@ -78,7 +80,11 @@ class Evaluation:
 
 
 def evaluate_frames(
-    frames: LabelledFrames, settings: TrainSettings, *, on_progress: Progress | None = None
+    frames: LabelledFrames,
+    settings: TrainSettings,
+    *,
+    on_progress: Progress | None = None,
+    run: TrainingRun | None = None,
 ) -> Evaluation:
     """Score a recipe as the reference does, on held-out people, and beside the majority.
 
@@ -87,9 +93,11 @@ def evaluate_frames(
     """
     name, splits, warnings = _held_out_splits(frames, settings)
     jobs = {"random-frame": [leaky_random_frames(len(frames.labels))]} | {name: splits}
-    ticks = _Ticks(sum(map(len, jobs.values())), on_progress)
+    ticks = _Ticks(sum(map(len, jobs.values())), settings.epochs, on_progress)
     fitted = {
-        split: _fit(frames, settings, split, folds, ticks) for split, folds in jobs.items() if folds
+        split: _fit(frames, settings, split, folds, ticks, run or TrainingRun())
+        for split, folds in jobs.items()
+        if folds
     }
     baseline = _majority(
         frames, splits or jobs["random-frame"], "subject" if name == "subject" else ""
@@ -99,14 +107,23 @@ def evaluate_frames(
 
 @dataclass
 class _Ticks:
-    total: int
+    """Progress in epochs over all fits."""
+
+    fits: int
+    epochs: int
     on_progress: Progress | None
     done: int = 0
 
-    def tick(self, doing: str) -> None:
-        if self.on_progress is not None:
-            self.on_progress(doing, self.done, self.total)
-        self.done += 1
+    def begin(self, doing: str) -> Callable[[int], None]:
+        """A fit begins. Returns what is to be told of its epochs."""
+        before, self.done = self.done * self.epochs, self.done + 1
+
+        def epoch_done(epoch: int) -> None:
+            if self.on_progress is not None:
+                self.on_progress(doing, before + epoch, self.fits * self.epochs)
+
+        epoch_done(0)
+        return epoch_done
 
 
 def _held_out_splits(
@@ -123,7 +140,12 @@ def _held_out_splits(
                 warnings.append(
                     f"{len(frames.people)} people give {len(folds)} folds, not {settings.folds}"
                 )
-            return "subject", folds, warnings
+            if settings.max_folds is not None and settings.max_folds < len(folds):
+                warnings.append(
+                    f"{settings.max_folds} of {len(folds)} person-disjoint folds fitted, as asked: "
+                    "the scores are of those people alone"
+                )
+            return "subject", folds[: settings.max_folds], warnings
         warnings.append(_why_not_by_person(frames))
     try:
         return "time", [end_of_clips(frames.clip_of, frame_nums=frames.frame_nums)], warnings
@@ -149,17 +171,29 @@ def _why_not_by_person(frames: LabelledFrames) -> str:
 
 
 def _fit(
-    frames: LabelledFrames, settings: TrainSettings, name: str, folds: list[Split], ticks: _Ticks
+    frames: LabelledFrames,
+    settings: TrainSettings,
+    name: str,
+    folds: list[Split],
+    ticks: _Ticks,
+    run: TrainingRun,
 ) -> FittedSplit:
     """Fit once a fold; score the pooled answers. The first fold's model is kept."""
     recipe, classes = find_recipe(settings.recipe), frames.classes
     held_out = np.concatenate([fold.test for fold in folds])
     answers, kept = [], None
     for number, fold in enumerate(folds, start=1):
-        ticks.tick(f"{TITLES[name]}: fold {number} of {len(folds)}")
+        on_epoch = ticks.begin(f"{TITLES[name]}: fold {number} of {len(folds)}")
         model = recipe.build(settings, classes)
-        model.fit(frames.features, frames.labels, rows=fold.train)
-        answers.append(model.predict_proba(frames.features[fold.test]))
+        groups = frames.subjects if name == "subject" else None
+        model.fit(
+            frames.features,
+            frames.labels,
+            rows=fold.train,
+            groups=groups,
+            run=run.fit(f"{name}-{number}", on_epoch=on_epoch),
+        )
+        answers.append(model.predict_proba(frames.features.some(fold.test)))
         kept = kept or model
     assert kept is not None
     first = folds[0]
@@ -241,7 +275,10 @@ def _clip_scores(
     np.add.at(sums, frames.clip_of[held_out], answers)
     seen = np.bincount(frames.clip_of[held_out], minlength=len(clips.names)) > 0
     faceless = np.bincount(frames.clip_of, minlength=len(clips.names)) == 0
-    known = np.isin(clips.labels, classes) & np.array([s is not None for s in clips.subjects], bool)
+    elsewhere = set(frames.people) - set(frames.subjects[held_out].tolist())  # of folds not fitted
+    known = np.isin(clips.labels, classes) & np.array(
+        [person is not None and person not in elsewhere for person in clips.subjects], bool
+    )
     asked = np.flatnonzero(seen | (faceless & known & all_clips))
     likeliest = np.where(seen[asked], np.array(classes)[sums[asked].argmax(axis=1)], without_face)
     return score(

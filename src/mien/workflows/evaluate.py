@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
@@ -13,10 +14,10 @@ from mien.emotion.checkpoint import check_free, replacing_folder
 from mien.emotion.contract import Progress, Recipe, find_recipe
 from mien.emotion.frames import read_frames
 from mien.errors import missing_extra
-from mien.files import sha256
 from mien.tables import LandmarkSource, open_landmarks
 
 if TYPE_CHECKING:
+    from mien.emotion.runs import TrainingRun
     from mien.evaluation.evaluate import Evaluation
     from mien.evaluation.results import Results
 
@@ -41,6 +42,7 @@ class Measured:
     survey: Survey
     settings: TrainSettings
     evaluation: Evaluation
+    table_sha256: str
 
     def results(self, *, made_by: str, saved_split: str | None = None) -> Results:
         """The record that metrics.json holds."""
@@ -49,7 +51,7 @@ class Measured:
         table = table_facts(
             self.survey,
             name=self.source.path.name,
-            sha256=sha256(self.source.path),
+            sha256=self.table_sha256,
             preview=preview(self.source),
         )
         return gather(
@@ -84,18 +86,28 @@ def evaluate(
 
 
 def measure(
-    table: str | Path, settings: TrainSettings, *, on_progress: Progress | None = None
+    table: str | Path,
+    settings: TrainSettings,
+    *,
+    on_progress: Progress | None = None,
+    run_of: Callable[[str], TrainingRun] | None = None,
 ) -> Measured:
-    """Read a table and evaluate a recipe on it, writing nothing."""
+    """Read a table and evaluate a recipe on it.
+
+    run_of: given the table's SHA-256, the run that keeps checkpoints; None: nothing is kept.
+    """
     recipe, source = checked_recipe(settings.recipe), open_landmarks(table)
     from mien.evaluation.evaluate import evaluate_frames
 
-    if on_progress is not None:
-        on_progress("reading the table", 0, 1)
-    frames, survey = read_frames(source, recipe.features)
-    return Measured(
-        source, survey, settings, evaluate_frames(frames, settings, on_progress=on_progress)
-    )
+    def on_rows(done: int, total: int | None) -> None:
+        if on_progress is not None:
+            on_progress("reading the table", done, total or done + 1)
+
+    on_rows(0, source.row_count)
+    frames, survey = read_frames(source, recipe.features, on_rows=on_rows)
+    run = None if run_of is None else run_of(frames.table_sha256)
+    found = evaluate_frames(frames, settings, on_progress=on_progress, run=run)
+    return Measured(source, survey, settings, found, frames.table_sha256)
 
 
 def checked_recipe(name: str) -> Recipe:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import math
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import mien
 from mien.config import Settings, TrainSettings, checked
 from mien.emotion.checkpoint import (
     CARD,
@@ -21,7 +23,14 @@ from mien.emotion.checkpoint import (
     save_model,
 )
 from mien.emotion.contract import Progress, find_recipe
-from mien.workflows.evaluate import RESULT_FILES, checked_recipe, measure, write_result_files
+from mien.emotion.runs import TrainingRun, run_folder
+from mien.workflows.evaluate import (
+    RESULT_FILES,
+    Measured,
+    checked_recipe,
+    measure,
+    write_result_files,
+)
 
 if TYPE_CHECKING:
     from mien.evaluation.evaluate import FittedSplit
@@ -44,35 +53,54 @@ def train(
     *,
     out: str | Path,
     overlay_png: bytes | None = None,
+    resume: bool = False,
+    tensorboard: str | Path | None = None,
     on_progress: Progress | None = None,
     **settings: Any,
 ) -> Trained:
     """Train a recipe on a landmark table; write model, metrics, figures and report to `out`.
 
-    settings: fields of config.TrainSettings. The saved model is the first
+    settings: fields of config.TrainSettings. resume: go on from where a stopped
+    training into `out` was. tensorboard: a folder for its logs. The saved model is the first
     fold's, so its scores are of people that it never saw. One known person
     cannot be split: then the end of each clip is held out, with a warning.
     Raises TableError when the table cannot be learnt from, InputError when
-    `out` holds something else. Nothing is left under `out` when it fails.
+    `out` holds something else. Nothing is left under `out` when it fails; what
+    was trained lies beside it, for `resume`.
     """
     chosen = checked(TrainSettings, **settings)
     checked_recipe(chosen.recipe)
     out = check_free(out, own_files=(*MODEL_FILES, *RESULT_FILES))
-    measured = measure(table, chosen, on_progress=on_progress)
+    with ExitStack() as kept:
+
+        def run_of(table_sha256: str) -> TrainingRun:
+            key = {"table": table_sha256, "settings": chosen.model_dump(), "mien": mien.__version__}
+            folder = kept.enter_context(run_folder(out, key, resume=resume))
+            return TrainingRun(folder, None if tensorboard is None else Path(tensorboard))
+
+        measured = measure(table, chosen, on_progress=on_progress, run_of=run_of)
+        results = _save(measured, chosen, out, overlay_png=overlay_png)
+    return Trained(Path(out), Path(out) / "report.html", results)
+
+
+def _save(
+    measured: Measured, settings: TrainSettings, out: Path, *, overlay_png: bytes | None
+) -> Results:
+    """Write the model of the split that was asked for, and what was measured of it."""
     saved = measured.evaluation.held_out or measured.evaluation.leaky
-    if chosen.split == "random-frame":
+    if settings.split == "random-frame":
         saved = measured.evaluation.leaky
     with replacing_folder(out, own_files=(*MODEL_FILES, *RESULT_FILES)) as folder:
         draft = measured.results(made_by="mien train", saved_split=saved.result.split)
         card = save_model(
             folder,
-            _card(saved, draft, chosen),
+            _card(saved, draft, settings),
             weights=saved.estimator.weights(),
             write_onnx=saved.estimator.write_onnx,
         )
         results = draft.model_copy(update={"weights_sha256": card.files[WEIGHTS]})
         write_result_files(results, folder, overlay_png=overlay_png)
-    return Trained(Path(out), Path(out) / "report.html", results)
+    return results
 
 
 def _card(saved: FittedSplit, results: Results, settings: Settings) -> ModelCard:

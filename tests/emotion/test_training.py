@@ -1,0 +1,221 @@
+"""Fitting in chunks, going on after a stop, stopping early: the same bits each time."""
+
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from sklearn.metrics import log_loss
+
+from mien.emotion import mlp, runs, training
+from mien.emotion.features import FEATURE_SETS
+from mien.emotion.frames import FeatureRows
+from mien.emotion.mlp import MlpClassifier, seeded_network
+from mien.emotion.runs import FitRun, TrainingRun, run_folder
+from mien.emotion.training import Plan, fit_network
+from mien.errors import InputError, MissingExtraError
+
+WAYS: dict[str, dict[str, Any]] = {
+    "one batch": {},
+    "chunks": {},
+    "small batches": dict(batch_rows=16, standardise=True, weight_decay=0.01),
+    "early stopping": dict(batch_rows=16, patience=3, epochs=40, learning_rate=0.01),
+}
+
+
+class Stopped(Exception):
+    pass
+
+
+def stopping_at(last: int, folder: Path) -> FitRun:
+    def stop(epoch: int) -> None:
+        if epoch == last:
+            raise Stopped
+
+    return FitRun("a", folder=folder, on_epoch=stop)
+
+
+@pytest.fixture(scope="module")
+def data() -> tuple[np.ndarray, np.ndarray]:
+    random = np.random.default_rng(0)
+    X = random.normal(size=(90, 12)).astype(np.float32)
+    return X, np.where(X[:, 0] + random.normal(0, 0.5, 90) > 0, "Sad", "Happy")
+
+
+def in_chunks(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(training, "ROWS_AT_ONCE", 10)
+    monkeypatch.setattr(training, "CHUNK_ROWS", 7)
+
+
+def test_the_summed_gradient_is_the_one_batch_gradient(data, monkeypatch) -> None:
+    X, y = data
+    targets = (y == "Sad").astype(np.int64)
+    rows = np.random.default_rng(1).permutation(90)[:70]
+    network = seeded_network(12, 2, hidden_units=8, seed=0)
+    loss = torch.nn.functional.cross_entropy(
+        network(torch.from_numpy(X[rows])), torch.from_numpy(targets[rows])
+    )
+    loss.backward()
+    expected = [parameter.grad.clone() for parameter in network.parameters()]
+    in_chunks(monkeypatch)
+    again = seeded_network(12, 2, hidden_units=8, seed=0)
+    fit = training._Fit(again, X, targets, Plan(epochs=1, learning_rate=0.001))
+    assert fit.full_batch(rows) == pytest.approx(loss.item(), abs=1e-6)
+    for parameter, gradient in zip(again.parameters(), expected, strict=True):
+        torch.testing.assert_close(parameter.grad, gradient, atol=1e-6, rtol=0)
+
+
+def test_the_whole_training_in_chunks_is_the_same_within_1e_5(data, monkeypatch) -> None:
+    X, y = data
+    whole = MlpClassifier(hidden_units=8).fit(X, y)
+    in_chunks(monkeypatch)
+    pieces = MlpClassifier(hidden_units=8).fit(X, y)
+    assert (pieces.loss_history_ != whole.loss_history_) or whole.loss_history_[0] < 0.1
+    np.testing.assert_allclose(pieces.predict_proba(X), whole.predict_proba(X), atol=1e-5)
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_a_training_that_was_stopped_ends_with_the_same_bits(
+    data, way: str, tmp_path: Path, monkeypatch
+) -> None:
+    X, y = data
+    if way == "chunks":
+        in_chunks(monkeypatch)
+    monkeypatch.setattr(runs, "SAVE_EVERY_S", 0)
+    options = dict(hidden_units=8, epochs=12) | WAYS[way]
+    whole = MlpClassifier(**options).fit(X, y)
+
+    for epoch in (2, 5):
+        with pytest.raises(Stopped):
+            MlpClassifier(**options).fit(X, y, run=stopping_at(epoch, tmp_path))
+    seen: list[int] = []
+    resumed = MlpClassifier(**options).fit(
+        X, y, run=FitRun("a", folder=tmp_path, on_epoch=seen.append)
+    )
+    assert seen[0] == 6
+    assert resumed.loss_history_ == whole.loss_history_
+    for name, weight in whole.weights().items():
+        np.testing.assert_array_equal(resumed.weights()[name], weight)
+    finished = MlpClassifier(**options).fit(X, y, run=stopping_at(1, tmp_path))
+    np.testing.assert_array_equal(finished.predict_proba(X), whole.predict_proba(X))
+
+
+def test_a_damaged_checkpoint_begins_again(data, tmp_path: Path) -> None:
+    X, y = data
+    MlpClassifier(hidden_units=8, epochs=3).fit(X, y, run=FitRun("a", folder=tmp_path))
+    stored = tmp_path / "a.safetensors"
+    stored.write_bytes(stored.read_bytes()[:200])
+    assert FitRun("a", folder=tmp_path).load() is None
+    assert (
+        MlpClassifier(hidden_units=8, epochs=3)
+        .fit(X, y, run=FitRun("a", folder=tmp_path))
+        .loss_history_
+    )
+
+
+def test_early_stopping_keeps_the_best_epoch_and_learns_from_nobody_set_aside(data) -> None:
+    X, y = data
+    noise = np.random.default_rng(2).permutation(y)  # nothing to learn: the loss soon rises
+    people = np.array([f"p{row // 10}" for row in range(90)])
+    model = MlpClassifier(
+        hidden_units=64, epochs=200, learning_rate=0.05, batch_rows=8, patience=4
+    ).fit(X, noise, groups=people)
+    assert 5 <= len(model.loss_history_) < 200
+    learnt, checked = mlp._set_aside(np.arange(90), people, seed=0)
+    assert not set(people[learnt]) & set(people[checked])
+    assert len(learnt) + len(checked) == 90
+    to_the_end = MlpClassifier(
+        hidden_units=64, epochs=len(model.loss_history_), learning_rate=0.05, batch_rows=8
+    ).fit(X, noise, rows=learnt)
+    assert log_loss(noise[checked], model.predict_proba(X[checked])) < log_loss(
+        noise[checked], to_the_end.predict_proba(X[checked])
+    )
+
+
+def test_standardising_is_folded_into_the_weights(data) -> None:
+    X, y = data
+    shifted = (X * np.linspace(0.1, 10, 12) + 1).astype(np.float32)
+    options = dict(hidden_units=8, epochs=30, batch_rows=16, standardise=True, learning_rate=0.01)
+    plain, moved = (MlpClassifier(**options).fit(values, y) for values in (X, shifted))
+    np.testing.assert_allclose(plain.predict_proba(X), moved.predict_proba(shifted), atol=2e-3)
+    assert plain.score(X, y) > 0.8
+
+
+def test_rows_come_from_a_matrix_on_disk_as_from_memory(tmp_path: Path) -> None:
+    points = np.random.default_rng(0).random((50, 1434)).astype(np.float32)
+    points.tofile(tmp_path / "points.f32")
+    mapped = np.memmap(tmp_path / "points.f32", np.float32, "r", shape=points.shape)
+    rows = np.array([3, 4, 9, 30, 31, 40, 41, 42])
+    X = FeatureRows(mapped, rows=rows, features=FEATURE_SETS["raw-points"])
+    y = np.array(["a", "b"] * 4)
+    assert len(X) == 8
+    np.testing.assert_array_equal(np.asarray(X), points[rows])
+    np.testing.assert_array_equal(X.some(np.array([5, 0]))[:], points[[40, 3]])
+    some = np.array([6, 0, 2, 5])
+    model = MlpClassifier(hidden_units=4, epochs=3).fit(X, y, rows=some)
+    again = MlpClassifier(hidden_units=4, epochs=3).fit(points[rows], y, rows=some)
+    np.testing.assert_array_equal(model.predict_proba(X), again.predict_proba(points[rows]))
+
+
+def test_bfloat16_learns_the_same_thing(data) -> None:
+    X, y = data
+    options = dict(hidden_units=32, epochs=60, learning_rate=0.01)
+    exact = MlpClassifier(**options).fit(X, y)
+    rough = MlpClassifier(bfloat16=True, **options).fit(X, y)
+    assert rough.loss_history_ != exact.loss_history_
+    assert rough.weights()["0.weight"].dtype == np.float32
+    np.testing.assert_allclose(rough.predict_proba(X), exact.predict_proba(X), atol=0.1)
+
+
+def test_a_run_goes_on_only_from_its_own_key(tmp_path: Path) -> None:
+    out = tmp_path / "model"
+    with pytest.raises(Stopped), run_folder(out, {"table": "a", "settings": 1}, resume=False) as at:
+        (at / "subject-1.safetensors").write_bytes(b"x")
+        raise Stopped
+    with (
+        pytest.raises(InputError, match="had another settings: give the same, or leave out"),
+        run_folder(out, {"table": "a", "settings": 2}, resume=True),
+    ):
+        pass
+    with run_folder(out, {"table": "a", "settings": 1}, resume=True) as at:
+        assert (at / "subject-1.safetensors").is_file()
+        with (
+            pytest.raises(InputError, match="another mien train is writing"),
+            run_folder(out, {}, resume=False),
+        ):
+            pass
+    assert not list(tmp_path.iterdir())
+    with run_folder(out, {"table": "a"}, resume=True) as at:
+        assert [path.name for path in at.glob("*.safetensors")] == []
+
+
+def test_losses_are_logged_for_tensorboard(data, tmp_path: Path) -> None:
+    X, y = data
+    loaded = pytest.importorskip("tensorboard.backend.event_processing.event_accumulator")
+    run = TrainingRun(logs=tmp_path).fit("subject-1")
+    model = MlpClassifier(hidden_units=8, epochs=4, batch_rows=30, patience=9).fit(X, y, run=run)
+    events = loaded.EventAccumulator(str(tmp_path / "subject-1")).Reload()
+    logged = [event.value for event in events.Scalars("loss/train")]
+    np.testing.assert_allclose(logged, model.loss_history_, rtol=1e-6)
+    assert len(events.Scalars("loss/validation")) == 4
+
+
+def test_tensorboard_that_is_not_installed_is_named(tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.setitem(sys.modules, "torch.utils.tensorboard", None)
+    with pytest.raises(MissingExtraError, match=r"pip install 'mien\[tensorboard\]'"):
+        TrainingRun(logs=tmp_path).fit("a")
+
+
+def test_fit_network_leaves_the_caller_s_random_state_alone(data) -> None:
+    X, y = data
+    before = torch.get_rng_state()
+    fit_network(
+        seeded_network(12, 2, hidden_units=4, seed=0),
+        X,
+        targets=(y == "Sad").astype(np.int64),
+        rows=np.arange(90),
+        plan=Plan(epochs=2, learning_rate=0.01, batch_rows=20),
+    )
+    assert torch.equal(before, torch.get_rng_state())
