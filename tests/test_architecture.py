@@ -13,7 +13,9 @@ STAGES = (
 NOT_EVEN = {("risk", "emotion"), ("emotion", "recording"), ("monitor", "corpora")}
 THIRD_PARTIES = {  # package -> the only stages that may import it
     "pydantic": {"config", "emotion", "evaluation"},
-    "filelock": {"files", "workflows"},
+    "filelock": {"corpora", "emotion", "workflows"},
+    "huggingface_hub": {"corpora"},
+    "platformdirs": {"corpora"},
     "pyarrow": {"tables", "corpora", "recording", "emotion", "evaluation", "workflows"},
     "av": {"recording"},
     "cv2": {"recording"},

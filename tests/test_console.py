@@ -44,7 +44,7 @@ def end(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]):
         def app() -> None:
             raise error
 
-        monkeypatch.setattr(cli, "app", app)
+        monkeypatch.setattr(cli.base, "app", app)
         with pytest.raises(SystemExit) as ended:
             cli.main()
         printed = capsys.readouterr()

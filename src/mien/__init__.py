@@ -19,9 +19,12 @@ from typing import Any
 __version__ = "0.1.0"
 
 _HOMES = {  # name -> the module that it lives in
+    "cache": "mien.workflows.cache",
+    "convert": "mien.workflows.convert",
     "demo": "mien.workflows.demo",
     "evaluate": "mien.workflows.evaluate",
     "extract": "mien.workflows.extract",
+    "fetch": "mien.workflows.fetch",
     "inspect": "mien.workflows.inspect",
     "overlay": "mien.workflows.overlay",
     "predict": "mien.workflows.predict",

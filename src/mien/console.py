@@ -18,7 +18,9 @@ from mien.text import printable
 if TYPE_CHECKING:
     from mien.evaluation.metrics import Score
     from mien.evaluation.results import Results
+    from mien.workflows.cache import Cache
     from mien.workflows.extract import ExtractResult
+    from mien.workflows.fetch import Fetched
     from mien.workflows.overlay import OverlayResult
     from mien.workflows.predict import Predicted
 
@@ -62,6 +64,20 @@ def show_extracted(result: ExtractResult) -> None:
     if result.failures:
         nothing = "" if result.table else "; no table was written"
         warn(f"{len(result.failures)} could not be read: {result.failures_file}{nothing}")
+
+
+def show_fetched(result: Fetched) -> None:
+    """Each file and where it is from; then the licence and what to cite."""
+    for file in result.files:
+        state = "fetched" if file.is_new else "there already"
+        say(f"{file.path}: {_size(file.size_bytes)}, {state}, from {file.source}")
+        say(f"SHA-256 {file.sha256}")
+    for clip, reason in result.failures.items():
+        failed(clip, reason)
+    if result.files:
+        say(f"licence: {result.licence}")
+        for citation in result.citations:
+            say(f"cite: {citation}")
 
 
 def show_overlay(result: OverlayResult) -> None:
@@ -125,6 +141,23 @@ def show_predicted(result: Predicted) -> None:
     show_paths(path for path in (result.path, result.clips_path) if path is not None)
 
 
+def show_cache(cache: Cache) -> None:
+    """What the cache holds, what was freed and what differs."""
+    if cache.freed_bytes:
+        say(f"freed {_size(cache.freed_bytes)}")
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for name, justify in (("table", "left"), ("rows", "right"), ("size", "right"), ("", "left")):
+        table.add_column(name, justify=justify)  # type: ignore[arg-type]
+    for entry in cache.entries:
+        note = "" if entry.is_current else "the table changed or is gone"
+        table.add_row(_plain(entry.table), f"{entry.rows:,}", _size(entry.bytes), note)
+    if cache.entries:
+        out.print(table)
+    say(f"{_count(len(cache.entries), 'matrix', 'matrices')} in {cache.folder}")
+    for difference in cache.differences.values():
+        failed("differs", difference)
+
+
 def show_paths(paths: Iterable[Path]) -> None:
     for path in paths:
         say(path)
@@ -141,8 +174,12 @@ def _score(score: Score) -> str:
     return f"{score.value:.3f}{interval}"
 
 
-def _count(number: int, noun: str) -> str:
-    return f"{number} {noun}" + ("" if number == 1 else "s")
+def _count(number: int, noun: str, plural: str = "") -> str:
+    return f"{number} {noun if number == 1 else plural or noun + 's'}"
+
+
+def _size(count: int) -> str:
+    return f"{count / 1e9:.2f} GB" if count >= 1e8 else f"{count / 1e6:.1f} MB"
 
 
 class FrameProgress:

@@ -1,0 +1,5 @@
+"""python -m mien.cli"""
+
+from mien.cli import main
+
+main()

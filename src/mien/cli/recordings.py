@@ -1,0 +1,192 @@
+"""Verbs on recordings: demo, extract, overlay."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from mien import console
+from mien.cli.base import DONE_BUT_FOR_FAILURES, NOTHING_KEPT, RESUMES, Table, app, stoppable
+from mien.errors import InputError
+from mien.files import is_address
+
+Overwrite = Annotated[
+    bool, typer.Option("--overwrite", help="Start the table anew, dropping what it holds.")
+]
+
+
+@app.command()
+@stoppable(RESUMES)
+def demo(
+    output: Annotated[
+        Path, typer.Option("--output", "-o", help="The folder to write into.")
+    ] = Path("mien-demo"),
+) -> None:
+    """The whole journey on the packaged sample, in a minute.
+
+    Extracts six CREMA-D clips, shows and draws the table, trains, evaluates and
+    writes the report. One actor cannot be split by person, and the demo says so.
+
+    Example:
+
+        mien demo -o demo
+    """
+    from mien.workflows.demo import demo as run
+    from mien.workflows.inspect import describe
+
+    console.say("CREMA-D, actor 1001, six clips (ODbL 1.0 / DbCL 1.0; Cao et al. 2014)")
+    with console.FrameProgress() as progress:
+        result = run(output, on_start=progress.start_on, on_frames=progress.advance)
+    console.show_extracted(result.extracted)
+    console.out.print(describe(result.inspection))
+    console.show_scores(result.trained.results)
+    console.say(result.remark)
+    console.say("")
+    console.say(f"table   {result.extracted.table}")
+    console.say(f"figure  {result.figure}")
+    console.say(f"model   {result.trained.folder}")
+    console.say(f"report  {result.trained.report}")
+
+
+@app.command()
+@stoppable(RESUMES)
+def extract(
+    paths: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="PATH…", help="Video files, photos, folders, or one rtsp:// address."
+        ),
+    ] = None,
+    output: Annotated[
+        Path, typer.Option("--output", "-o", help="The table to write: .parquet or .csv.")
+    ] = Path("landmarks.parquet"),
+    labels: Annotated[
+        Path | None,
+        typer.Option(help="CSV with a clip column and an emotion or subject column."),
+    ] = None,
+    faces: Annotated[int, typer.Option(help="Faces to track; 1: the largest.")] = 1,
+    workers: Annotated[
+        int, typer.Option("--workers", "-w", help="Processes, each on one core.")
+    ] = 1,
+    smooth: Annotated[
+        bool, typer.Option(help="Smooth as MediaPipe's VIDEO mode does (one face only).")
+    ] = True,
+    webcam: Annotated[
+        int | None, typer.Option(metavar="NUMBER", help="Record from this camera instead.")
+    ] = None,
+    duration: Annotated[
+        float | None, typer.Option(metavar="SECONDS", help="End a live recording after this long.")
+    ] = None,
+    overwrite: Overwrite = False,
+) -> None:
+    """Extract 478 landmarks a frame into a table. The same command resumes.
+
+    Emotion and subject come from CREMA-D and RAVDESS file names or `--labels`.
+    A frame without a face is a row of nulls. Recordings that cannot be read are
+    listed in failures.csv, and the exit code is 3.
+
+    Examples:
+
+        mien extract clips/ -o landmarks.parquet --workers 2
+
+        mien extract photos/ --labels photos/labels.csv -o photos.parquet
+
+        mien extract --webcam 0 --duration 60 -o me.parquet
+
+        mien extract rtsp://camera.local/bed3 -o bed3.parquet
+    """
+    from mien.workflows.extract import extract as run
+    from mien.workflows.extract import record
+
+    options: dict[str, Any] = dict(
+        labels=labels,
+        overwrite=overwrite,
+        faces=faces,
+        smooth=smooth,
+        on_failure=console.failed,
+    )
+    live = webcam if webcam is not None else _address(paths)
+    _check_live(live, paths, duration, workers)
+    with console.FrameProgress() as progress:
+        options["on_frames"] = progress.advance
+        if live is not None:
+            options |= dict(duration_s=duration, on_event=console.warn)
+            result = record(live, output, **options)
+        else:
+            options |= dict(workers=workers, on_start=progress.start_on)
+            result = run(paths or [], output, **options)
+    console.show_extracted(result)
+    if result.failures:
+        raise typer.Exit(DONE_BUT_FOR_FAILURES)
+
+
+def _address(paths: list[str] | None) -> str | None:
+    addresses = [path for path in paths or [] if is_address(path)]
+    if addresses and len(paths or []) > 1:
+        raise InputError("a stream address stands alone: one recording, one table")
+    return addresses[0] if addresses else None
+
+
+def _check_live(
+    live: str | int | None, paths: list[str] | None, duration: float | None, workers: int
+) -> None:
+    if live is None and duration is not None:
+        raise InputError("--duration is for a camera or a stream: files are read to their end")
+    if isinstance(live, int) and paths:
+        raise InputError("--webcam stands alone: one recording, one table")
+    if live is not None and workers > 1:
+        raise InputError("one camera is read by one process: leave out --workers")
+
+
+@app.command()
+@stoppable(NOTHING_KEPT)
+def overlay(
+    table: Table,
+    videos: Annotated[
+        Path, typer.Option(help="The folder that the table's clip names start from.")
+    ],
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="The figure: .png or .pdf.")
+    ] = None,
+    frames: Annotated[int, typer.Option(help="Frames in the figure.")] = 16,
+    random_state: Annotated[int, typer.Option(help="Which frames are drawn at random.")] = 26,
+    mask: Annotated[str, typer.Option(help="Hide faces: fill, blur or none.")] = "fill",
+    predictions: Annotated[
+        Path | None, typer.Option(help="Group by these predictions instead of the labels.")
+    ] = None,
+    video: Annotated[
+        Path | None, typer.Option(help="Draw a whole clip into this .mp4, .mov or .mkv.")
+    ] = None,
+    clip: Annotated[str | None, typer.Option(help="Which clip --video draws.")] = None,
+) -> None:
+    """Draw landmarks on the frames they came from, faces masked.
+
+    The figure holds random frames, grouped by emotion. Clips that are not in
+    the folder are named and skipped; the exit code is then 3.
+
+    Examples:
+
+        mien overlay landmarks.parquet --videos clips/ -o overlay.png
+
+        mien overlay landmarks.parquet --videos clips/ --video a.mp4 --clip a.flv
+    """
+    from mien.workflows.overlay import overlay as run
+
+    if output is None and video is None:
+        output = Path("overlay.png")
+    result = run(
+        table,
+        videos=videos,
+        out=output,
+        frames=frames,
+        random_state=random_state,
+        mask=mask,  # type: ignore[arg-type]
+        predictions=predictions,
+        video=video,
+        clip=clip,
+    )
+    console.show_overlay(result)
+    if not result.is_complete:
+        raise typer.Exit(DONE_BUT_FOR_FAILURES)

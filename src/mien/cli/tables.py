@@ -1,0 +1,152 @@
+"""Verbs on tables: inspect, convert, cache, fetch."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from mien import console
+from mien.cli.base import DONE_BUT_FOR_FAILURES, NOTHING_KEPT, RESUMES, Table, app, stoppable
+from mien.errors import InputError
+
+
+@app.command()
+def inspect(
+    table: Table,
+    rows: Annotated[int, typer.Option(help="Rows to preview.")] = 5,
+) -> None:
+    """Show what a table holds, and what is wrong with it.
+
+    A preview, the schema, classes, clips, people, gaps and duplicates, and
+    whether a random-frame split would leak. A table that breaks the contract
+    is shown all the same; the exit code is then 3.
+
+    Example:
+
+        mien inspect landmarks.parquet
+    """
+    from mien.workflows.inspect import describe
+    from mien.workflows.inspect import inspect as run
+
+    inspection = run(table, rows=rows)
+    console.out.print(describe(inspection))
+    if inspection.problems:
+        raise typer.Exit(DONE_BUT_FOR_FAILURES)
+
+
+@app.command()
+@stoppable(NOTHING_KEPT)
+def convert(
+    table: Table,
+    output: Annotated[
+        Path, typer.Argument(metavar="OUT", help="The table to write: .parquet or .csv.")
+    ],
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="Replace the table that is there.")
+    ] = False,
+) -> None:
+    """Write a table again as Parquet or CSV, its points in half the bytes.
+
+    Points become float32, Parquet zstd with byte-stream-split. Rows, other
+    columns and what the table tells of its making are kept; a CSV has no place
+    for the latter. Memory does not grow with the table.
+
+    Examples:
+
+        mien convert emotion_landmark_dataset.parquet small.parquet
+
+        mien convert landmarks.parquet landmarks.csv
+    """
+    from mien.workflows.convert import convert as run
+    from mien.workflows.convert import describe
+
+    with console.StepProgress() as progress:
+        result = run(table, output, overwrite=overwrite, on_progress=progress)
+    for line in describe(result):
+        console.say(line)
+
+
+@app.command()
+def cache(
+    table: Annotated[
+        Path | None, typer.Argument(metavar="TABLE", help="Only this table's; all without it.")
+    ] = None,
+    verify: Annotated[
+        bool, typer.Option("--verify", help="Compare with the tables by their whole content.")
+    ] = False,
+    clear: Annotated[bool, typer.Option("--clear", help="Remove them.")] = False,
+) -> None:
+    """List, check or clear the matrices that large tables were read into.
+
+    A table of more than 11,000 rows is read once into a matrix on disk, under
+    your cache folder or $MIEN_CACHE, and mapped from there afterwards. One that
+    differs from its table is named, and the exit code is then 3.
+
+    Examples:
+
+        mien cache
+
+        mien cache --verify
+
+        mien cache emotion_landmark_dataset.parquet --clear
+    """
+    from mien.workflows.cache import cache as run
+
+    found = run(table, verify_content=verify, clear_entries=clear)
+    console.show_cache(found)
+    if found.differences:
+        raise typer.Exit(DONE_BUT_FOR_FAILURES)
+
+
+@app.command()
+@stoppable(RESUMES)
+def fetch(
+    names: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="NAME…", help="With --clips: such as 1001_DFA_ANG_XX."),
+    ] = None,
+    clips: Annotated[
+        bool, typer.Option("--clips", help="Fetch these CREMA-D videos instead of the table.")
+    ] = False,
+    output: Annotated[
+        Path, typer.Option("--output", "-o", help="The folder to fetch into.")
+    ] = Path("."),
+    csv: Annotated[bool, typer.Option("--csv", help="The table as CSV; else as Parquet.")] = False,
+    revision: Annotated[
+        str | None, typer.Option(help="The data set's branch, tag or commit; else the newest.")
+    ] = None,
+    with_token: Annotated[
+        bool, typer.Option("--with-token", help="Send your saved Hugging Face token; else none.")
+    ] = False,
+) -> None:
+    """Fetch the public landmark table, or CREMA-D videos. The same command resumes.
+
+    A file stands under its name only when it is whole and its SHA-256 is right;
+    its licence and what to cite are printed. The table needs `mien[fetch]`;
+    HF_ENDPOINT names a mirror. Clips that cannot be had are named, and the exit
+    code is then 3.
+
+    Examples:
+
+        mien fetch -o data
+
+        mien fetch --clips 1001_DFA_ANG_XX 1001_DFA_HAP_XX -o clips
+    """
+    from mien.workflows.fetch import fetch as run
+
+    if clips != bool(names):
+        raise InputError("mien fetch --clips NAME… takes names; without --clips it takes none")
+    with console.StepProgress() as progress:
+        result = run(
+            clips=names or [],
+            out=output,
+            csv=csv,
+            revision=revision,
+            token=with_token,
+            on_progress=progress,
+        )
+    console.show_fetched(result)
+    if result.failures:
+        raise typer.Exit(DONE_BUT_FOR_FAILURES)
