@@ -9,7 +9,8 @@ import pandas as pd
 import pytest
 
 from mien import cli
-from mien.tables import POINT_COLUMNS
+from mien.corpora.cache import open_matrix
+from mien.tables import POINT_COLUMNS, open_landmarks
 
 
 @pytest.fixture
@@ -104,6 +105,10 @@ def test_broken_recordings_are_a_line_each_and_code_3(run, broken: Path, tmp_pat
         (["train", "nowhere.parquet", "--recipe", "magic"], "recipe"),
         (["predict", "a.mp4", "--model", "nowhere"], "nowhere"),
         (["report", "nowhere"], "nowhere"),
+        (["convert", "nowhere.parquet", "a.csv"], "no table at"),
+        (["cache", "nowhere.parquet", "--clear"], "has no matrix in"),
+        (["fetch", "1001_DFA_ANG_XX"], "mien fetch --clips NAME"),
+        (["train", "nowhere.parquet", "--precision", "int3"], "precision"),
     ],
 )
 def test_wrong_use_is_one_line_and_code_2(
@@ -114,6 +119,24 @@ def test_wrong_use_is_one_line_and_code_2(
     assert code == 2
     assert one_line(errors) and said in errors and "secretpw" not in errors
     assert os.listdir(tmp_path) == []
+
+
+def test_cache_lists_verifies_and_clears(
+    run, landmarks_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MIEN_CACHE", str(tmp_path / "cache"))
+    table = tmp_path / "t.parquet"
+    table.write_bytes(landmarks_file.read_bytes())
+    assert run("cache")[1].startswith("0 matrices in")
+    open_matrix(open_landmarks(table))
+    code, out, _ = run("cache", "--verify")
+    assert (code, "379" in out, "2.2 MB" in out) == (0, True, True)
+    table.write_bytes(b"another")
+    code, out, errors = run("cache", table, "--verify")
+    assert code == 3 and "the table changed or is gone" in out
+    assert errors.startswith("failed: differs: ") and "has other content" in errors
+    assert "freed 2.2 MB" in run("cache", "--clear")[1]
+    assert not list((tmp_path / "cache").iterdir())
 
 
 def test_a_folder_without_videos_is_one_line_and_code_2(run, tmp_path: Path) -> None:

@@ -32,7 +32,7 @@ def test_every_column_is_explained() -> None:
 def test_every_verb_has_an_example_in_its_help() -> None:
     for command in app.registered_commands:
         text = command.callback.__doc__ or ""
-        assert re.search(rf"Examples?:\s+mien {command.callback.__name__} ", text)
+        assert re.search(rf"Examples?:\s+mien {command.callback.__name__}\b", text)
 
 
 def test_the_readme_says_what_mien_must_not_be_used_for() -> None:

@@ -78,8 +78,10 @@ class TrainSettings(Settings):
         description="fit only so many of the folds: a large table says enough with one",
     )
     device: Literal["auto", "cpu", "cuda"] = Field("auto", description="where to train")
-    precision: Literal["float32", "bfloat16"] = Field(
-        "float32", description="of the products while training; weights are float32"
+    precision: Literal["auto", "float32", "bfloat16"] = Field(
+        "auto",
+        description="of the products while training; weights are float32. auto: bfloat16 in small "
+        "batches where the processor has it; float32 for seed",
     )
 
 

@@ -163,7 +163,7 @@ def test_bfloat16_learns_the_same_thing(data) -> None:
     X, y = data
     options = dict(hidden_units=32, epochs=60, learning_rate=0.01)
     exact = MlpClassifier(**options).fit(X, y)
-    rough = MlpClassifier(bfloat16=True, **options).fit(X, y)
+    rough = MlpClassifier(precision="bfloat16", **options).fit(X, y)
     assert rough.loss_history_ != exact.loss_history_
     assert rough.weights()["0.weight"].dtype == np.float32
     np.testing.assert_allclose(rough.predict_proba(X), exact.predict_proba(X), atol=0.1)
@@ -219,3 +219,14 @@ def test_fit_network_leaves_the_caller_s_random_state_alone(data) -> None:
         plan=Plan(epochs=2, learning_rate=0.01, batch_rows=20),
     )
     assert torch.equal(before, torch.get_rng_state())
+
+
+def test_auto_precision_is_exact_in_one_batch_and_the_processor_s_in_small_ones(
+    monkeypatch,
+) -> None:
+    for is_there in (False, True):
+        monkeypatch.setattr(mlp, "has_bfloat16", lambda device, there=is_there: there)
+        assert not MlpClassifier(precision="auto")._plan().bfloat16
+        assert MlpClassifier(precision="auto", batch_rows=8)._plan().bfloat16 == is_there
+        assert not MlpClassifier(precision="float32", batch_rows=8)._plan().bfloat16
+    assert training.has_bfloat16("cpu") in (False, True)

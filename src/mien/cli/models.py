@@ -37,7 +37,9 @@ Patience = Annotated[
     ),
 ]
 Device = Annotated[str, typer.Option(help="Train on: auto, cpu or cuda.")]
-Precision = Annotated[str, typer.Option(help="Products in float32 or bfloat16.")]
+Precision = Annotated[
+    str, typer.Option(help="Of the products: float32, bfloat16, or auto, by recipe and processor.")
+]
 
 
 @app.command()
@@ -56,7 +58,7 @@ def train(
     batch_rows: BatchRows = 1024,
     patience: Patience = None,
     device: Device = "auto",
-    precision: Precision = "float32",
+    precision: Precision = "auto",
     resume: Annotated[
         bool, typer.Option("--resume", help="Go on from where a stopped training was.")
     ] = False,
@@ -121,7 +123,7 @@ def evaluate(
     batch_rows: BatchRows = 1024,
     patience: Patience = None,
     device: Device = "auto",
-    precision: Precision = "float32",
+    precision: Precision = "auto",
 ) -> None:
     """Score a recipe on people it has not seen, beside the leaky score and the majority.
 

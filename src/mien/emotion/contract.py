@@ -74,7 +74,7 @@ def _network(settings: TrainSettings, labels: Sequence[str], **options: Any) -> 
         classes=tuple(labels),
         patience=settings.patience,
         device=settings.device,
-        bfloat16=settings.precision == "bfloat16",
+        precision=settings.precision,
         **options,
     )
 

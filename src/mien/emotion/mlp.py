@@ -18,7 +18,14 @@ import torch
 from sklearn.base import BaseEstimator, ClassifierMixin
 
 from mien.emotion.runs import FitRun
-from mien.emotion.training import CHUNK_ROWS, Plan, RowSource, best_device, fit_network
+from mien.emotion.training import (
+    CHUNK_ROWS,
+    Plan,
+    RowSource,
+    best_device,
+    fit_network,
+    has_bfloat16,
+)
 from mien.errors import InputError
 
 _VALIDATION_SHARE = 0.1
@@ -32,7 +39,8 @@ class MlpClassifier(ClassifierMixin, BaseEstimator):
     batch_rows: rows a step; None for all. standardise: scale each value by the mean and
     deviation of the rows learnt from. patience: stop after so many epochs without a
     better loss on a tenth of the people (or rows), which are then not learnt from.
-    device: "cpu", "cuda" or "auto". bfloat16: products in 16 bits.
+    device: "cpu", "cuda" or "auto". precision: of the products, "float32", "bfloat16" or
+    "auto", which takes the latter in small batches on processors that have it.
     """
 
     def __init__(
@@ -48,7 +56,7 @@ class MlpClassifier(ClassifierMixin, BaseEstimator):
         weight_decay: float = 0.0,
         patience: int | None = None,
         device: str = "cpu",
-        bfloat16: bool = False,
+        precision: str = "float32",
     ) -> None:
         self.hidden_units = hidden_units
         self.epochs = epochs
@@ -60,7 +68,7 @@ class MlpClassifier(ClassifierMixin, BaseEstimator):
         self.weight_decay = weight_decay
         self.patience = patience
         self.device = device
-        self.bfloat16 = bfloat16
+        self.precision = precision
 
     def fit(
         self,
@@ -106,6 +114,10 @@ class MlpClassifier(ClassifierMixin, BaseEstimator):
         return self
 
     def _plan(self) -> Plan:
+        device = best_device() if self.device == "auto" else self.device
+        is_rough = self.precision == "bfloat16"
+        if self.precision == "auto" and self.batch_rows is not None:
+            is_rough = has_bfloat16(device)
         return Plan(
             epochs=self.epochs,
             learning_rate=self.learning_rate,
@@ -113,8 +125,8 @@ class MlpClassifier(ClassifierMixin, BaseEstimator):
             weight_decay=self.weight_decay,
             patience=self.patience,
             seed=self.seed,
-            device=best_device() if self.device == "auto" else self.device,
-            bfloat16=self.bfloat16,
+            device=device,
+            bfloat16=is_rough,
         )
 
     def predict_proba(self, X: RowSource) -> np.ndarray:

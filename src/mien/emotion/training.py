@@ -10,8 +10,9 @@ Shapes: N rows, F values a row.
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -23,6 +24,9 @@ from mien.emotion.runs import FitRun, FitState
 
 ROWS_AT_ONCE = 1 << 16  # 376 MB of raw points; more rows are summed into the same gradient
 CHUNK_ROWS = 4096  # of such a sum: 23 MB, which the allocator keeps for the next
+
+_CHUNKS_AHEAD = 4  # fetched while one is worked on: a disk answers several questions at once
+_FETCHERS = 2
 
 
 class RowSource(Protocol):
@@ -82,6 +86,15 @@ def fit_network(
 def best_device() -> str:
     """The name of the GPU where there is one, else "cpu"."""
     return "cuda" if torch.cuda.is_available() else "cpu"
+
+
+def has_bfloat16(device: str) -> bool:
+    """Whether the processor multiplies bfloat16 itself: there it is 1.8 times as fast
+    (benchmarks/results/full_size.txt), elsewhere slower than float32."""
+    if device == "cuda":
+        return torch.cuda.is_bf16_supported()
+    asked = ("_is_avx512_bf16_supported", "_is_amx_tile_supported")  # torch names them so itself
+    return any(getattr(torch.cpu, name, lambda: False)() for name in asked)
 
 
 class _Fit:
@@ -154,12 +167,14 @@ class _Fit:
             values = np.ascontiguousarray(self.features[chosen], np.float32)
             return torch.from_numpy(values), torch.from_numpy(self.targets[chosen])
 
-        with ThreadPoolExecutor(1) as fetcher:
-            ahead = fetcher.submit(fetch, 0)
-            for start in range(chunk_rows, len(rows), chunk_rows):
-                ready, ahead = ahead, fetcher.submit(fetch, start)
-                yield ready.result()
-            yield ahead.result()
+        with ThreadPoolExecutor(_FETCHERS) as fetchers:
+            ahead: deque[Future[tuple[torch.Tensor, torch.Tensor]]] = deque()
+            for start in range(0, len(rows), chunk_rows):
+                ahead.append(fetchers.submit(fetch, start))
+                if len(ahead) > _CHUNKS_AHEAD:
+                    yield ahead.popleft().result()
+            while ahead:
+                yield ahead.popleft().result()
 
     @property
     def tensors(self) -> dict[str, torch.Tensor]:
