@@ -7,6 +7,7 @@ run's key says what it was a training of, so that nothing else goes on from it.
 
 from __future__ import annotations
 
+import glob
 import json
 import shutil
 import time
@@ -159,6 +160,8 @@ def run_folder(out: Path, key: dict[str, Any], *, resume: bool) -> Iterator[Path
         raise InputError(f"another mien train is writing {out}: wait for it") from error
     except OSError as error:
         raise InputError(f"cannot write beside {out}: {error.strerror}") from error
+    for stale in out.parent.glob(f".{glob.escape(out.name)}.*.tmp"):
+        shutil.rmtree(stale, ignore_errors=True)  # a model that a killed run was writing
     try:
         _check_key(folder, key, out, resume=resume)
         yield folder
