@@ -21,6 +21,7 @@ import numpy as np
 from mien.config import ExtractSettings
 from mien.recording.extract import _mesh
 from mien.recording.facemesh import BUNDLE_PATH
+from mien.recording.smoothing import OneEuroFilter
 from mien.recording.sources import find_sources
 from mien.recording.tracking import FaceTracker
 from mien.recording.video import is_photo, read_frames
@@ -81,9 +82,11 @@ def compare(path: Path, clip: str) -> Agreement:
     ours = np.full((len(frames), 478, 3), np.nan, np.float32)
     times_ms = [round(frame.time_s * 1000) for frame in frames]
     for row, frame in enumerate(frames):
-        height, width = frame.image.shape[:2]
         for face in tracker.step(frame.image, times_ms[row] / 1000)[:1]:
-            ours[row] = face.points / np.array([width, height, width], np.float32)
+            ours[row] = face.points
+    OneEuroFilter().smooth_rows(ours, [time_ms / 1000 for time_ms in times_ms])
+    height, width = frames[0].image.shape[:2]
+    ours /= np.array([width, height, width], np.float32)
     theirs = peers_points([f.image for f in frames], times_ms, photo=is_photo(path))
     found, peers = (~np.isnan(points[:, 0, 0]) for points in (ours, theirs))
     both = found & peers
