@@ -18,6 +18,7 @@ THIRD_PARTIES = {  # package -> the only stages that may import it
     "platformdirs": {"corpora"},
     "pyarrow": {"tables", "corpora", "recording", "emotion", "evaluation", "workflows"},
     "av": {"recording"},
+    "ray": {"recording"},
     "cv2": {"recording"},
     "PIL": {"recording"},
     "ai_edge_litert": {"recording", "face"},

@@ -98,6 +98,7 @@ def test_broken_recordings_are_a_line_each_and_code_3(run, broken: Path, tmp_pat
         (["extract", ".", "--webcam", "0"], "--webcam stands alone"),
         (["extract", ".", "rtsp://u:secretpw@h/x"], "stands alone"),
         (["extract", "rtsp://u:secretpw@h/x", "-w", "2"], "leave out --workers"),
+        (["extract", "rtsp://u:secretpw@h/x", "--cluster", "auto"], "leave out --cluster"),
         (["predict", "rtsp://u:secretpw@h/x", "--model", "m"], ""),
         (["inspect", "rtsp://u:secretpw@h/x"], "no table at"),
         (["inspect", "nowhere.parquet"], "no table at"),

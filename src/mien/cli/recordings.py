@@ -70,6 +70,13 @@ def extract(
     workers: Annotated[
         int, typer.Option("--workers", "-w", help="Processes, each on one core.")
     ] = 1,
+    cluster: Annotated[
+        str | None,
+        typer.Option(
+            metavar="ADDRESS",
+            help="Over a Ray cluster: auto, host:port, ray://host:port, or local to start one.",
+        ),
+    ] = None,
     smooth: Annotated[
         bool, typer.Option(help="Smooth as MediaPipe's VIDEO mode does (one face only).")
     ] = True,
@@ -91,6 +98,8 @@ def extract(
 
         mien extract clips/ -o landmarks.parquet --workers 2
 
+        mien extract clips/ -o landmarks.parquet --cluster 10.0.0.5:6379
+
         mien extract photos/ --labels photos/labels.csv -o photos.parquet
 
         mien extract --webcam 0 --duration 60 -o me.parquet
@@ -109,13 +118,15 @@ def extract(
     )
     live = webcam if webcam is not None else _address(paths)
     _check_live(live, paths, duration, workers)
+    if live is not None and cluster is not None:
+        raise InputError("one camera is read by one process: leave out --cluster")
     with console.FrameProgress() as progress:
         options["on_frames"] = progress.advance
         if live is not None:
             options |= dict(duration_s=duration, on_event=console.warn)
             result = record(live, output, **options)
         else:
-            options |= dict(workers=workers, on_start=progress.start_on)
+            options |= dict(workers=workers, cluster=cluster, on_start=progress.start_on)
             result = run(paths or [], output, **options)
     console.show_extracted(result)
     if result.failures:

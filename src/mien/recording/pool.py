@@ -48,7 +48,7 @@ def extract_all(
     """
     if workers == 1:
         for source in sources:
-            yield _guarded(source, parts_folder, settings, on_frames)
+            yield guarded(source, parts_folder, settings, on_frames)
         return
     waiting = deque(sources)
     while waiting:
@@ -137,17 +137,17 @@ def _run(source: Source, parts_folder: Path, settings: ExtractSettings) -> ClipD
                 _counter.value += pending
             pending = 0
 
-    done = _guarded(source, parts_folder, settings, count)
+    done = guarded(source, parts_folder, settings, count)
     with _counter.get_lock():
         _counter.value += pending
     return done
 
 
-def _guarded(
+def guarded(
     source: Source,
     parts_folder: Path,
     settings: ExtractSettings,
-    on_frames: Callable[[int], None],
+    on_frames: Callable[[int], None] = lambda _: None,
 ) -> ClipDone:
     """One clip. An error that nobody foresaw is that clip's failure, named, not the batch's."""
     try:

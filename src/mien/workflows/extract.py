@@ -22,7 +22,8 @@ from mien.config import ExtractSettings, checked
 from mien.corpora.index import LabelFile, label_of, read_label_file
 from mien.errors import InputError, TableError, VideoError
 from mien.files import redacted, replacing, without_credentials
-from mien.recording.extract import extract_frames, part_key
+from mien.recording.cluster import extract_on_cluster
+from mien.recording.extract import ClipDone, extract_frames, part_key
 from mien.recording.facemesh import BUNDLE_SHA256, EXTRACTOR
 from mien.recording.parts import ClipParts, left_behind, points_in
 from mien.recording.pool import extract_all
@@ -59,6 +60,7 @@ def extract(
     *,
     labels: str | Path | None = None,
     workers: int = 1,
+    cluster: str | None = None,
     overwrite: bool = False,
     on_start: Callable[[list[Source]], None] = lambda _: None,
     on_frames: Callable[[int], None] = lambda _: None,
@@ -71,7 +73,9 @@ def extract(
     pieces of an interrupted run are taken up. A recording that cannot be read
     is listed in `failures` and in a failures.csv beside the table. A script that
     asks for several workers must do so under `if __name__ == "__main__":`.
+    With a cluster the clips are spread over its nodes instead; the table is the same.
 
+    cluster: a Ray cluster's address: auto, host:port, ray://host:port, or local.
     paths: files and folders. out: .parquet or .csv. labels: a CSV with clip,
     emotion and subject columns; without it CREMA-D and RAVDESS names are read.
     settings: fields of ExtractSettings. on_start is told which sources are to do.
@@ -79,6 +83,11 @@ def extract(
     """
     if workers < 1:
         raise InputError(f"workers must be 1 or more, got {workers}")
+    if cluster is not None and workers > 1:
+        raise InputError(
+            "workers are of this machine: leave them out with a cluster, which "
+            "does as many clips at once as its nodes have CPUs"
+        )
     chosen = checked(ExtractSettings, **settings)
     out = check_table_path(out)
     label_file = read_label_file(labels) if labels else None
@@ -92,7 +101,7 @@ def extract(
         on_start(todo)
         result = ExtractResult(out, kept_clips=len(sources) - len(todo))
         keys = {}
-        for done in extract_all(todo, folder, chosen, workers=workers, on_frames=on_frames):
+        for done in _spread(todo, folder, chosen, workers, cluster, on_frames):
             if done.key is not None:
                 keys[done.clip] = done.key
             else:
@@ -100,6 +109,19 @@ def extract(
                 on_failure(done.clip, result.failures[done.clip])
         parts = [ClipParts.of(folder, keys[s.clip]) for s in todo if s.clip in keys]
         return _finish(out, old, parts, result, chosen, label_file)
+
+
+def _spread(
+    todo: list[Source],
+    folder: Path,
+    settings: ExtractSettings,
+    workers: int,
+    cluster: str | None,
+    on_frames: Callable[[int], None],
+) -> Iterator[ClipDone]:
+    if cluster is None:
+        return extract_all(todo, folder, settings, workers=workers, on_frames=on_frames)
+    return extract_on_cluster(todo, folder, settings, address=cluster, on_frames=on_frames)
 
 
 def record(
