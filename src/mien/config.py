@@ -61,11 +61,15 @@ class TrainSettings(Settings):
         "or random frames (leaky: the reference's own split)",
     )
     folds: int = Field(5, ge=2, le=50, description="person-disjoint folds of the evaluation")
-    seed: int = Field(0, ge=0, description="weights and folds; splits keep random_state 42")
+    seed: int = Field(
+        0, ge=0, lt=2**32, description="weights and folds; splits keep random_state 42"
+    )
     epochs: int = Field(20, ge=1, description="passes over all rows")
     learning_rate: float = Field(0.001, gt=0, description="Adam's step size")
     hidden_units: int = Field(256, ge=1, description="width of the hidden layer")
-    batch_rows: int = Field(1024, ge=1, description="rows a step; seed always takes all")
+    batch_rows: int | None = Field(
+        None, ge=1, description="rows a step; none: the recipe's own, all for seed, 1,024 for mlp"
+    )
     patience: int | None = Field(
         None,
         ge=1,

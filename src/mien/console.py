@@ -150,6 +150,7 @@ def show_cache(cache: Cache) -> None:
         table.add_column(name, justify=justify)  # type: ignore[arg-type]
     for entry in cache.entries:
         note = "" if entry.is_current else "the table changed or is gone"
+        note = note if entry.is_whole else "unfinished"
         table.add_row(_plain(entry.table), f"{entry.rows:,}", _size(entry.bytes), note)
     if cache.entries:
         out.print(table)

@@ -90,9 +90,15 @@ class LandmarkSource:
         left out when they are optional. Memory is bounded by a row group.
         Raises TableError when a value does not fit its column.
         """
-        present = self.present(self.schema.names if columns is None else columns)
-        for batch in _raw_batches(self, present, batch_rows):
+        for batch in self.raw_batches(columns, batch_rows=batch_rows):
             yield self.conformed(batch)
+
+    def raw_batches(
+        self, columns: Sequence[str] | None = None, *, batch_rows: int = 4096
+    ) -> Iterator[pa.RecordBatch]:
+        """The same in the file's own types, for who converts them: points may be doubles."""
+        present = self.present(self.schema.names if columns is None else columns)
+        yield from _raw_batches(self, present, batch_rows)
 
     def present(self, columns: Sequence[str]) -> list[str]:
         """Those of some columns that the table has."""
@@ -153,11 +159,12 @@ def fill_rows(out: np.ndarray, columns: Sequence[pa.Array | pa.ChunkedArray]) ->
     """
     values = [_numbers(column) for column in columns]
     tile = np.empty((len(values), _TILE_ROWS), np.float32)
-    for start in range(0, len(out), _TILE_ROWS):
-        rows = slice(start, min(start + _TILE_ROWS, len(out)))
-        for place, column in zip(tile, values, strict=True):
-            place[: rows.stop - start] = column[rows]
-        out[rows] = tile[:, : rows.stop - start].T
+    with np.errstate(over="ignore"):  # a double beyond float32 is infinite, and surveyed as such
+        for start in range(0, len(out), _TILE_ROWS):
+            rows = slice(start, min(start + _TILE_ROWS, len(out)))
+            for place, column in zip(tile, values, strict=True):
+                place[: rows.stop - start] = column[rows]
+            out[rows] = tile[:, : rows.stop - start].T
 
 
 def _numbers(column: pa.Array | pa.ChunkedArray) -> np.ndarray:

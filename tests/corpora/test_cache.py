@@ -142,33 +142,65 @@ def test_verify_reads_the_whole_content(table: Path) -> None:
     assert "is gone" in (verify(entry) or "")
 
 
-def test_a_damaged_entry_says_how_to_go_on(table: Path) -> None:
+@pytest.mark.parametrize("broken", ["points.f32", "rows.arrow", "matrix.json"])
+def test_an_entry_that_is_not_whole_is_built_again(table: Path, broken: str) -> None:
+    whole = open_matrix(open_landmarks(table)).points.tobytes()
+    (entry,) = entries()
+    (entry.folder / broken).write_bytes(b"[]")
+    assert broken == "matrix.json" or "was altered" in (verify(entry) or "")
+    assert open_matrix(open_landmarks(table)).points.tobytes() == whole
+    (entry.folder / broken).unlink()  # as a kill in the middle of removing it would
+    assert open_matrix(open_landmarks(table)).points.tobytes() == whole
+    assert verify(entries()[0]) is None
+
+
+def test_a_table_that_changes_while_it_is_read_is_told(table: Path, cache: Path) -> None:
+    def append(done: int, total: int | None) -> None:
+        with open(table, "ab") as handle:
+            handle.write(b"x")
+
+    with pytest.raises(TableError, match="changed while it was read: try again"):
+        open_matrix(open_landmarks(table), on_rows=append)
+    assert not entries()
+
+
+def test_a_table_replaced_since_it_was_opened_is_told(table: Path) -> None:
+    opened = open_landmarks(table)
+    pq.write_table(doubles(60), table)
+    with pytest.raises(TableError, match="changed since it was opened: try again"):
+        open_matrix(opened)
+
+
+def test_what_a_kill_left_is_listed_and_cleared_by_its_table(table: Path, cache: Path) -> None:
     open_matrix(open_landmarks(table))
     (entry,) = entries()
-    (entry.folder / "points.f32").write_bytes(b"short")
-    with pytest.raises(TableError, match="is damaged: mien cache --clear"):
-        open_matrix(open_landmarks(table))
-    assert clear(table) > 0
-    assert open_matrix(open_landmarks(table)).points.shape == (700, 1434)
+    entry.folder.rename(entry.folder.with_suffix(".building"))
+    (left,) = entries()
+    assert (left.is_whole, left.table) == (False, table)
+    assert clear(table) > 4_000_000
+    assert not entries()
 
 
 def test_clear_takes_the_named_table_s_entries_only(tmp_path: Path, cache: Path) -> None:
     for name in ("a", "b"):
         pq.write_table(doubles(20), tmp_path / f"{name}.parquet")
         open_matrix(open_landmarks(tmp_path / f"{name}.parquet"))
-    (cache / "somebody-elses").mkdir()
+    theirs = cache / "node-0123456789abcdef.matrix" / "thesis.txt"
+    theirs.parent.mkdir()
+    theirs.write_text("all of it")
     clear(tmp_path / "a.parquet")
     assert [entry.table.name for entry in entries()] == ["b.parquet"]
     clear()
     assert not entries()
-    assert [path.name for path in cache.iterdir()] == ["somebody-elses"]
+    assert theirs.read_text() == "all of it"
+    assert [path for path in cache.iterdir() if path.suffix != ".lock"] == [theirs.parent]
 
 
 def test_a_disk_without_room_is_told_before_anything_is_written(
     table: Path, cache: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(cache_module, "_SPARE_BYTES", 1 << 60)
-    with pytest.raises(InputError, match=r"it needs 0.0 GB, .* are free; set MIEN_CACHE"):
+    with pytest.raises(InputError, match=r"it needs 0.0 GB, .* are free; make room"):
         open_matrix(open_landmarks(table))
     assert not list(cache.glob("*/"))
 

@@ -5,15 +5,17 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
-from sklearn.metrics import log_loss
 
+from mien.config import TrainSettings
 from mien.emotion import mlp, runs, training
+from mien.emotion.contract import find_recipe
 from mien.emotion.features import FEATURE_SETS
 from mien.emotion.frames import FeatureRows
 from mien.emotion.mlp import MlpClassifier, seeded_network
-from mien.emotion.runs import FitRun, TrainingRun, run_folder
+from mien.emotion.runs import FitRun, RunFolder, TrainingRun
 from mien.emotion.training import Plan, fit_network
 from mien.errors import InputError, MissingExtraError
 
@@ -72,7 +74,6 @@ def test_the_whole_training_in_chunks_is_the_same_within_1e_5(data, monkeypatch)
     whole = MlpClassifier(hidden_units=8).fit(X, y)
     in_chunks(monkeypatch)
     pieces = MlpClassifier(hidden_units=8).fit(X, y)
-    assert (pieces.loss_history_ != whole.loss_history_) or whole.loss_history_[0] < 0.1
     np.testing.assert_allclose(pieces.predict_proba(X), whole.predict_proba(X), atol=1e-5)
 
 
@@ -123,15 +124,89 @@ def test_early_stopping_keeps_the_best_epoch_and_learns_from_nobody_set_aside(da
         hidden_units=64, epochs=200, learning_rate=0.05, batch_rows=8, patience=4
     ).fit(X, noise, groups=people)
     assert 5 <= len(model.loss_history_) < 200
-    learnt, checked = mlp._set_aside(np.arange(90), people, seed=0)
+    learnt, checked = mlp._set_aside(np.arange(90), noise, people, seed=0)
     assert not set(people[learnt]) & set(people[checked])
     assert len(learnt) + len(checked) == 90
-    to_the_end = MlpClassifier(
-        hidden_units=64, epochs=len(model.loss_history_), learning_rate=0.05, batch_rows=8
-    ).fit(X, noise, rows=learnt)
-    assert log_loss(noise[checked], model.predict_proba(X[checked])) < log_loss(
-        noise[checked], to_the_end.predict_proba(X[checked])
-    )
+    best_epoch = len(model.loss_history_) - 4
+    same = MlpClassifier(hidden_units=64, epochs=best_epoch, learning_rate=0.05, batch_rows=8)
+    same.fit(X, noise, rows=learnt)
+    np.testing.assert_array_equal(model.predict_proba(X), same.predict_proba(X))
+
+
+@pytest.mark.parametrize(
+    ("people", "labels", "words"),
+    [
+        (["a"] * 9 + ["b"] * 1 + ["c"] * 90, ["x", "y"] * 50, None),
+        (["a"] * 40 + ["b"] * 30 + ["c"] * 30, ["x", "y"] * 50, "fits nobody"),
+        ([f"p{i // 10}" for i in range(100)], ["x"] * 10 + ["y"] * 90, "leaves nothing of 'x'"),
+    ],
+)
+def test_who_is_set_aside_is_a_fifth_at_most_and_no_whole_class(
+    people: list[str], labels: list[str], words: str | None
+) -> None:
+    for seed in range(12):
+        try:
+            learnt, checked = mlp._set_aside(
+                np.arange(100), np.array(labels), np.array(people), seed=seed
+            )
+        except InputError as error:
+            assert words is not None and words in str(error)
+            continue
+        assert 0 < len(checked) <= 20 and len(learnt) + len(checked) == 100
+        assert set(np.array(labels)[learnt]) == set(labels)
+
+
+def test_a_loss_that_is_no_number_ends_the_fit_with_a_remedy(data, tmp_path: Path) -> None:
+    X, y = data
+    with pytest.raises(InputError, match=r"the loss is (nan|inf) in epoch \d: lower learning_rate"):
+        MlpClassifier(learning_rate=1e30, epochs=5).fit(X, y, run=FitRun("a", folder=tmp_path))
+
+
+def test_a_validation_loss_that_is_no_number_is_never_the_best() -> None:
+    network = seeded_network(2, 2, hidden_units=2, seed=0)
+    state = runs.FitState()
+    for checked in (1.0, 0.5, float("nan"), float("nan")):
+        state = training._advanced(state, 1.0, checked, network)
+    assert (state.best_epoch, state.best_loss) == (2, 0.5)
+    assert training._is_over(state, Plan(epochs=9, learning_rate=1, patience=2))
+
+
+def test_a_recipe_is_built_with_the_settings_that_were_asked_for() -> None:
+    asked = dict(patience=3, device="cpu", precision="bfloat16", hidden_units=7, seed=5, epochs=9)
+    for name, batch_rows in (("seed", None), ("mlp", 33)):
+        settings = TrainSettings(recipe=name, batch_rows=batch_rows, learning_rate=0.5, **asked)
+        built = find_recipe(name).build(settings, ["a", "b"]).get_params()
+        assert asked | {"batch_rows": batch_rows, "learning_rate": 0.5} == {
+            key: built[key] for key in (*asked, "batch_rows", "learning_rate")
+        }
+    with pytest.raises(InputError, match="leave out batch_rows"):
+        find_recipe("seed").build(TrainSettings(batch_rows=8), ["a", "b"])
+
+
+def test_a_gpu_that_is_not_there_is_told() -> None:
+    if torch.cuda.is_available():
+        pytest.skip("there is one")
+    with pytest.raises(InputError, match="finds no CUDA GPU here: use the device auto or cpu"):
+        training.chosen_device("cuda")
+    assert training.chosen_device("auto") == "cpu"
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA GPU")
+def test_on_a_gpu_it_learns_the_same_and_goes_on_after_a_stop(data, tmp_path: Path) -> None:
+    X, y = data
+    options = dict(hidden_units=8, epochs=12, batch_rows=16, standardise=True)
+    on_cpu = MlpClassifier(**options).fit(X, y)
+    with pytest.raises(Stopped):
+        MlpClassifier(device="cuda", **options).fit(X, y, run=stopping_at(5, tmp_path))
+    resumed = MlpClassifier(device="cuda", **options).fit(X, y, run=FitRun("a", folder=tmp_path))
+    np.testing.assert_allclose(resumed.predict_proba(X), on_cpu.predict_proba(X), atol=1e-3)
+
+
+def test_a_data_frame_is_an_array(data) -> None:
+    X, y = data
+    frame = pd.DataFrame(X)
+    model = MlpClassifier(hidden_units=4, epochs=2).fit(frame, y)
+    np.testing.assert_array_equal(model.predict_proba(frame), model.predict_proba(X))
 
 
 def test_standardising_is_folded_into_the_weights(data) -> None:
@@ -171,41 +246,49 @@ def test_bfloat16_learns_the_same_thing(data) -> None:
 
 def test_a_run_goes_on_only_from_its_own_key(tmp_path: Path) -> None:
     out = tmp_path / "model"
-    with pytest.raises(Stopped), run_folder(out, {"table": "a", "settings": 1}, resume=False) as at:
-        (at / "subject-1.safetensors").write_bytes(b"x")
+    key = {"table": "a", "settings": {"epochs": 2}}
+    with pytest.raises(Stopped), RunFolder(out) as runs:
+        (runs.take_up(key, resume=False) / "subject-1.safetensors").write_bytes(b"x")
         raise Stopped
     with (
-        pytest.raises(InputError, match="had another settings: give the same, or leave out"),
-        run_folder(out, {"table": "a", "settings": 2}, resume=True),
+        pytest.raises(InputError, match="had settings: epochs 2, not 3: give the same, or leave"),
+        RunFolder(out) as runs,
     ):
-        pass
-    with run_folder(out, {"table": "a", "settings": 1}, resume=True) as at:
-        assert (at / "subject-1.safetensors").is_file()
-        with (
-            pytest.raises(InputError, match="another mien train is writing"),
-            run_folder(out, {}, resume=False),
-        ):
+        runs.take_up({"table": "a", "settings": {"epochs": 3}}, resume=True)
+    with RunFolder(out) as runs:
+        assert [path.name for path in runs.fits] == ["subject-1.safetensors"]
+        runs.take_up(key, resume=True)
+        assert [path.name for path in runs.fits] == ["subject-1.safetensors"]
+        with pytest.raises(InputError, match="another mien train is writing"), RunFolder(out):
             pass
     assert not list(tmp_path.iterdir())
-    with run_folder(out, {"table": "a"}, resume=True) as at:
-        assert [path.name for path in at.glob("*.safetensors")] == []
+    with RunFolder(out) as runs:
+        (runs.take_up(key, resume=True) / "subject-1.safetensors").write_bytes(b"x")
+        runs.take_up(key, resume=False)
+        assert not runs.fits
 
 
-def test_losses_are_logged_for_tensorboard(data, tmp_path: Path) -> None:
+def test_losses_are_logged_for_tensorboard(data, tmp_path: Path, monkeypatch) -> None:
     X, y = data
     loaded = pytest.importorskip("tensorboard.backend.event_processing.event_accumulator")
-    run = TrainingRun(logs=tmp_path).fit("subject-1")
-    model = MlpClassifier(hidden_units=8, epochs=4, batch_rows=30, patience=9).fit(X, y, run=run)
-    events = loaded.EventAccumulator(str(tmp_path / "subject-1")).Reload()
-    logged = [event.value for event in events.Scalars("loss/train")]
-    np.testing.assert_allclose(logged, model.loss_history_, rtol=1e-6)
-    assert len(events.Scalars("loss/validation")) == 4
+    options = dict(hidden_units=8, epochs=6, batch_rows=30, patience=9)
+    folder, logs = tmp_path / "run", tmp_path / "logs"
+    monkeypatch.setattr(runs, "SAVE_EVERY_S", 0)
+    stopped = TrainingRun(folder, logs).fit("subject-1", on_epoch=stopping_at(4, tmp_path).on_epoch)
+    with pytest.raises(Stopped):
+        MlpClassifier(**options).fit(X, y, run=stopped)
+    model = MlpClassifier(**options).fit(X, y, run=TrainingRun(folder, logs).fit("subject-1"))
+    events = loaded.EventAccumulator(str(logs / "subject-1")).Reload()
+    logged = events.Scalars("loss/train")
+    assert [event.step for event in logged] == [1, 2, 3, 4, 5, 6]
+    np.testing.assert_allclose([e.value for e in logged], model.loss_history_, rtol=1e-6)
+    assert len(events.Scalars("loss/validation")) == 6
 
 
-def test_tensorboard_that_is_not_installed_is_named(tmp_path: Path, monkeypatch) -> None:
+def test_tensorboard_that_is_not_installed_is_named(monkeypatch) -> None:
     monkeypatch.setitem(sys.modules, "torch.utils.tensorboard", None)
     with pytest.raises(MissingExtraError, match=r"pip install 'mien\[tensorboard\]'"):
-        TrainingRun(logs=tmp_path).fit("a")
+        runs.summary_writer()
 
 
 def test_fit_network_leaves_the_caller_s_random_state_alone(data) -> None:

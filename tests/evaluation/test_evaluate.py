@@ -38,8 +38,8 @@ def test_csv_and_parquet_give_the_same_frames(tmp_path: Path) -> None:
 
 def test_everybody_is_held_out_once(tmp_path: Path) -> None:
     frames = read(write_people(tmp_path / "p.parquet"))
-    seen: list[str] = []
-    found = evaluate_frames(frames, QUICK, on_progress=lambda *said: seen.append(said[0]))
+    seen: list[tuple[str, int, int]] = []
+    found = evaluate_frames(frames, QUICK, on_progress=lambda *said: seen.append(said))
     assert found.held_out is not None
     honest, leaky = found.held_out.result, found.leaky.result
     assert (honest.split, honest.folds, honest.held_out) == ("subject", 3, 60)
@@ -48,7 +48,10 @@ def test_everybody_is_held_out_once(tmp_path: Path) -> None:
     assert leaky.frames.count == 12
     assert not set(frames.subjects[found.held_out.first.train]) & set(honest.held_out_people)
     assert found.gap == pytest.approx(leaky.frames.accuracy.value - honest.frames.accuracy.value)
-    assert len(seen) == 4
+    doing, done, total = zip(*seen, strict=True)
+    assert len(set(doing)) == 4
+    assert list(done) == sorted(done)
+    assert done[-1] == total[-1]
     assert found.warnings == []
 
 

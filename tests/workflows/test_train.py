@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
 import mien.workflows.evaluate
 from mien.config import TrainSettings
@@ -44,7 +45,7 @@ def test_one_folder_holds_the_model_the_numbers_and_the_report(trained: Trained)
         "model.onnx", "overlay.png", "report.html", "scores.png", "weights.safetensors",
     ]  # fmt: skip
     assert trained.report.is_file()
-    assert os.listdir(trained.folder.parent) == ["model"]
+    assert sorted(os.listdir(trained.folder.parent)) == ["model"]
 
 
 def test_the_model_s_card_and_the_metrics_agree(trained: Trained) -> None:
@@ -182,10 +183,40 @@ def test_a_crash_while_writing_leaves_the_older_model(
         with pytest.raises(MienError, match="No space left on device"):
             train(table, out=trained.folder, **QUICK)
     assert {path.name: path.read_bytes() for path in trained.folder.iterdir()} == before
+    assert ".model.training" in os.listdir(trained.folder.parent)  # what was trained: --resume
+    told: list[int] = []
+    train(
+        table,
+        out=trained.folder,
+        resume=True,
+        on_progress=lambda doing, done, total: told.append(done % QUICK["epochs"]),
+        **QUICK,
+    )
+    assert set(told[1:]) == {0}  # fits are taken as finished: no epoch of theirs is run again
     left = sorted(os.listdir(trained.folder.parent))
-    assert left == [".model.training", "model"]  # what was trained, for --resume
-    train(table, out=trained.folder, resume=True, **QUICK)
-    assert os.listdir(trained.folder.parent) == ["model"]
+    assert left == ["model"]
+
+
+def test_what_a_stopped_training_left_is_dropped_aloud(table: Path, tmp_path: Path) -> None:
+    left = tmp_path / ".model.training" / "subject-1.safetensors"
+    left.parent.mkdir()
+    left.write_bytes(b"x")
+    notes: list[str] = []
+    train(table, out=tmp_path / "model", on_note=notes.append, **QUICK)
+    assert len(notes) == 1 and "--resume would go on from it" in notes[0]
+
+
+def test_the_current_folder_is_refused_before_the_table_is_read(
+    table: Path, tmp_path: Path, monkeypatch
+) -> None:
+    (tmp_path / "notes.txt").write_text("mine")
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(InputError, match="which mien did not write there"):
+        train(table, out=".", **QUICK)
+    with pytest.raises(InputError, match="finds no CUDA GPU|device"):
+        train(table, out="model", device="cuda" if not torch.cuda.is_available() else "x", **QUICK)
+    with pytest.raises(InputError, match="leave it out with the split time"):
+        train(table, out="model", split="time", max_folds=1, **QUICK)
 
 
 def test_fewer_folds_are_fitted_when_asked_and_it_says_so(table: Path, tmp_path: Path) -> None:

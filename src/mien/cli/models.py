@@ -28,7 +28,9 @@ MaxFolds = Annotated[
     int | None,
     typer.Option(help="Fit only so many of the folds: a large table says enough with one."),
 ]
-BatchRows = Annotated[int, typer.Option(help="Rows a step; seed always takes all.")]
+BatchRows = Annotated[
+    int | None, typer.Option(help="Rows a step, 1,024 if not given; not for seed, which takes all.")
+]
 Patience = Annotated[
     int | None,
     typer.Option(
@@ -55,7 +57,7 @@ def train(
     seed: Seed = 0,
     epochs: Epochs = 20,
     max_folds: MaxFolds = None,
-    batch_rows: BatchRows = 1024,
+    batch_rows: BatchRows = None,
     patience: Patience = None,
     device: Device = "auto",
     precision: Precision = "auto",
@@ -101,6 +103,7 @@ def train(
             resume=resume,
             tensorboard=tensorboard,
             on_progress=progress,
+            on_note=console.warn,
             **settings,
         )
     console.show_scores(result.results)
@@ -120,7 +123,7 @@ def evaluate(
     seed: Seed = 0,
     epochs: Epochs = 20,
     max_folds: MaxFolds = None,
-    batch_rows: BatchRows = 1024,
+    batch_rows: BatchRows = None,
     patience: Patience = None,
     device: Device = "auto",
     precision: Precision = "auto",

@@ -1,9 +1,9 @@
 """The cache of matrices: each large table's, built once and mapped from then on.
 
-An entry is a folder that gets its name when all of it is on disk, so it is whole
-or absent. matrix.json says what it was made from. Its key is the table's path,
-size, time and Parquet footer; the SHA-256 of the whole file is taken while
-building and checked by verify().
+An entry is a folder that gets its name when all of it is on disk and loses it
+before any of it goes, so it is whole or absent. matrix.json says what it was
+made from. Its key is the table's path, size, time and Parquet footer; the
+SHA-256 of the whole file is taken while building and checked by verify().
 """
 
 from __future__ import annotations
@@ -40,10 +40,13 @@ from mien.tables import LandmarkSource
 
 FORMAT = 1  # raised when the files of an entry change
 FOLDER_VARIABLE = "MIEN_CACHE"
-_LARGE_BYTES = 64 << 20
-_CSV_BYTES_A_BYTE = 2  # of float32; the shortest texts of its numbers are twice as long
-_SPARE_BYTES = 256 << 20  # left free on the disk
+_WHOLE, _BUILDING, _REMOVED = ".matrix", ".building", ".removed"  # how an entry's folder ends
 _ABOUT = "matrix.json"
+_OWN_FILES = frozenset([_ABOUT, POINTS_FILE, ROWS_FILE])
+_LARGE_BYTES = 64 << 20
+_CSV_BYTES_A_BYTE = 2  # of float32, about; the public table's text is five times as long
+_SPARE_BYTES = 256 << 20  # left free on the disk
+_UNREADABLE = (OSError, ValueError, KeyError, TypeError, pa.ArrowException)
 
 
 @dataclass(frozen=True)
@@ -56,6 +59,7 @@ class Entry:
     bytes: int
     made_s: float  # seconds since 1970
     sha256: str
+    is_whole: bool  # False: being built, or left by a run that was killed
     is_current: bool  # the table is there and unchanged, by size, time and footer
 
 
@@ -68,21 +72,24 @@ def cache_folder() -> Path:
 def open_matrix(source: LandmarkSource, *, on_rows: OnRows = lambda done, total: None) -> Matrix:
     """The matrix of a table: mapped if it was built before, else built first.
 
-    Two processes that ask for one table build it once: the second waits.
+    Two processes that ask for one table build it once: the second waits. An
+    entry that cannot be read is built again.
     Raises TableError when the table cannot be read to its end, InputError when
     the cache cannot be written or the disk is too full.
     """
     key = _key(source.path)
-    folder = cache_folder() / _name(source.path, key)
-    if not (folder / _ABOUT).is_file():
+    folder = cache_folder() / f"{_name(source.path, key)}{_WHOLE}"
+    found = _mapped(folder)
+    if found is None:
         with _locked(folder):
-            if not (folder / _ABOUT).is_file():
+            found = _mapped(folder)  # another process may have built it meanwhile
+            if found is None:
+                _drop(folder)
                 _build(source, key, folder, on_rows)
-    try:
-        about = json.loads((folder / _ABOUT).read_text(encoding="utf-8"))
-        return map_matrix(folder, sha256=about["sha256"])
-    except (OSError, ValueError, KeyError, TypeError, pa.ArrowException) as error:
-        raise TableError(f"{folder} is damaged: mien cache --clear, then try again") from error
+                found = _mapped(folder)
+    if found is None:
+        raise _cannot_keep(folder.parent, f"{folder.name} cannot be read back")
+    return found
 
 
 def is_large(source: LandmarkSource) -> bool:
@@ -94,14 +101,7 @@ def is_large(source: LandmarkSource) -> bool:
 
 def entries() -> list[Entry]:
     """What the cache holds, the newest first."""
-    found = []
-    for about in cache_folder().glob(f"*/{_ABOUT}"):
-        if not _is_entry_name(about.parent.name):
-            continue  # being built
-        try:
-            found.append(_entry(about))
-        except (OSError, ValueError, KeyError):
-            continue  # somebody else's, or being cleared
+    found = [entry for folder in _folders() if (entry := _entry(folder)) is not None]
     return sorted(found, key=lambda entry: -entry.made_s)
 
 
@@ -111,48 +111,118 @@ def verify(entry: Entry) -> str | None:
         return f"{entry.table} is gone"
     if sha256(entry.table) != entry.sha256:
         return f"{entry.table} has other content than when the matrix was made"
-    if (
-        sha256(entry.folder / POINTS_FILE)
-        != json.loads((entry.folder / _ABOUT).read_text())["points"]
-    ):
-        return f"{entry.folder / POINTS_FILE} was altered"
-    return None
+    try:
+        files = json.loads((entry.folder / _ABOUT).read_text(encoding="utf-8"))["files"]
+        altered = [name for name in files if sha256(entry.folder / name) != files[name]]
+    except _UNREADABLE:
+        return f"{entry.folder} is not whole"
+    return f"{entry.folder / altered[0]} was altered" if altered else None
 
 
 def clear(table: Path | None = None) -> int:
     """Remove every entry, or those of one table. Returns the bytes freed.
 
-    What a process is building is left alone; what one has mapped stays readable to it.
+    What a process is building is left alone, and on Windows what one has mapped;
+    elsewhere that stays readable to it.
     """
-    freed = 0
     wanted = None if table is None else Path(os.path.abspath(table))
-    for folder in sorted(cache_folder().glob("*/")):
-        name = folder.name.removesuffix(".building")
-        try:
-            about = json.loads((folder / _ABOUT).read_text(encoding="utf-8"))
-            path = Path(about["key"]["path"])
-        except (OSError, ValueError, KeyError):
-            path = None  # half-built by a run that was killed
-        if not _is_entry_name(name) or (wanted is not None and path != wanted):
+    freed = 0
+    for folder in _folders():
+        entry = _entry(folder)
+        if wanted is not None and (entry is None or entry.table != wanted):
             continue
-        try:
-            with _locked(folder.with_name(name), wait=False):
-                freed += sum(file.stat().st_size for file in folder.glob("*"))
-                shutil.rmtree(folder, ignore_errors=True)
-        except Timeout:
-            continue
-        _lock_path(folder.with_name(name)).unlink(missing_ok=True)
+        size = _size(folder)
+        freed += size if _drop_unlocked(folder) else 0
     return freed
 
 
+def _folders() -> list[Path]:
+    """The folders in the cache that are mien's: by their name and by what is in them."""
+    return [
+        folder
+        for ending in (_WHOLE, _BUILDING, _REMOVED)
+        for folder in sorted(cache_folder().glob(f"*{ending}/"))
+        if {file.name for file in folder.glob("*")} <= _OWN_FILES
+    ]
+
+
+def _entry(folder: Path) -> Entry | None:
+    """An entry as its matrix.json tells it; None where that is missing or broken."""
+    try:
+        told = json.loads((folder / _ABOUT).read_text(encoding="utf-8"))
+        key = told["key"]
+        return Entry(
+            folder,
+            Path(key["path"]),
+            rows=int(told.get("rows", 0)),
+            bytes=_size(folder),
+            made_s=float(told["made_s"]),
+            sha256=str(told.get("sha256", "")),
+            is_whole=folder.suffix == _WHOLE,
+            is_current=_is_current(key),
+        )
+    except _UNREADABLE:
+        return None
+
+
+def _is_current(key: dict[str, Any]) -> bool:
+    try:
+        return _key(Path(key["path"])) == key
+    except TableError:
+        return False
+
+
+def _size(folder: Path) -> int:
+    return sum(file.stat().st_size for file in folder.glob("*"))
+
+
+def _mapped(folder: Path) -> Matrix | None:
+    try:
+        about = json.loads((folder / _ABOUT).read_text(encoding="utf-8"))
+        return map_matrix(folder, sha256=about["sha256"])
+    except _UNREADABLE:
+        return None
+
+
+def _drop_unlocked(folder: Path) -> bool:
+    """Remove an entry unless a process is building it. Returns whether it is gone."""
+    try:
+        with _locked(folder, wait=False):
+            return _drop(folder)
+    except Timeout:
+        return False
+
+
+def _drop(folder: Path) -> bool:
+    """Remove an entry. Its name goes first, so a kill half-way leaves no half of it under that.
+
+    Returns whether it is gone: on Windows what a process has mapped stays.
+    """
+    gone = folder.with_suffix(_REMOVED)
+    try:
+        if folder != gone:
+            shutil.rmtree(gone, ignore_errors=True)
+            os.replace(folder, gone)
+    except FileNotFoundError:
+        return True
+    except OSError:
+        return False
+    shutil.rmtree(gone, ignore_errors=True)
+    return not gone.exists()
+
+
 def _key(path: Path) -> dict[str, Any]:
-    """What says that a table is the same without reading it whole."""
-    facts = path.stat()
+    """What says that a table is the same without reading it whole. Raises TableError."""
+    try:
+        facts = path.stat()
+        footer = _footer_digest(path)
+    except OSError as error:
+        raise TableError(f"{path} cannot be read: {error.strerror or error}") from error
     return {
         "path": os.path.abspath(path),
         "size": facts.st_size,
         "mtime_ns": facts.st_mtime_ns,
-        "footer": _footer_digest(path),
+        "footer": footer,
         "format": FORMAT,
     }
 
@@ -178,20 +248,13 @@ def _name(path: Path, key: dict[str, Any]) -> str:
     return f"{kept}-{hashlib.sha256(json.dumps(key, sort_keys=True).encode()).hexdigest()[:16]}"
 
 
-def _is_entry_name(name: str) -> bool:
-    tail = name.rpartition("-")[2]
-    return len(tail) == 16 and set(tail) <= set("0123456789abcdef")
-
-
-def _lock_path(folder: Path) -> Path:
-    return folder.with_name(f"{folder.name}.lock")
-
-
 @contextmanager
 def _locked(folder: Path, *, wait: bool = True) -> Iterator[None]:
+    """Hold an entry, whatever its folder's name ends in. The lock's own file stays for good:
+    one that is removed could be held by two."""
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
-        lock = FileLock(_lock_path(folder))
+        lock = FileLock(folder.with_suffix(".lock"))
         lock.acquire(timeout=-1 if wait else 0)
     except Timeout:
         raise
@@ -205,41 +268,52 @@ def _locked(folder: Path, *, wait: bool = True) -> Iterator[None]:
 
 def _cannot_keep(folder: Path, reason: str) -> InputError:
     return InputError(
-        f"cannot keep the matrix under {folder}: {reason}; "
-        f"set {FOLDER_VARIABLE} to a folder with room"
+        f"cannot keep the matrix under {folder}: {reason}; make room (mien cache --clear), or set "
+        f"{FOLDER_VARIABLE} to another folder"
     )
 
 
 def _build(source: LandmarkSource, key: dict[str, Any], folder: Path, on_rows: OnRows) -> None:
     """Make an entry. Held by one process at a time; what a killed one left is begun again."""
-    building = folder.with_name(f"{folder.name}.building")
+    building = folder.with_suffix(_BUILDING)
     shutil.rmtree(building, ignore_errors=True)
     try:
         building.mkdir(parents=True)
+        about: dict[str, Any] = {"key": key, "made_s": time.time()}
+        _tell(building, about)
         _check_room(building, source)
         with ThreadPoolExecutor(1) as hasher:
-            content = hasher.submit(sha256, source.path)
+            content = hasher.submit(_content_hash, source.path)
             surveyor = write_points(source, building / POINTS_FILE, on_rows)
-            about = {
-                "key": key,
-                "rows": len(surveyor.rows()),
-                "sha256": content.result(),
-                "points": sha256(building / POINTS_FILE),
-                "made_s": time.time(),
-            }
+            about["sha256"] = content.result()
         if _key(source.path) != key:
             raise TableError(f"{source.path} changed while it was read: try again")
         write_rows(surveyor, building / ROWS_FILE)
-        (building / _ABOUT).write_text(json.dumps(about, indent=2), encoding="utf-8")
-        for path in building.iterdir():
-            with open(path, "rb+") as handle:
+        about["rows"] = len(surveyor.rows())
+        about["files"] = {name: sha256(building / name) for name in (POINTS_FILE, ROWS_FILE)}
+        _tell(building, about)
+        for name in (ROWS_FILE, _ABOUT):  # the points are on the disk by now
+            with open(building / name, "rb+") as handle:
                 os.fsync(handle.fileno())
         os.replace(building, folder)
-        _forget_older(Path(key["path"]), folder)
     except OSError as error:
         raise _cannot_keep(folder.parent, error.strerror or str(error)) from error
     finally:
         shutil.rmtree(building, ignore_errors=True)
+    for entry in entries():  # of a state of the table that no longer is
+        if entry.table == Path(key["path"]) and not entry.is_current:
+            _drop_unlocked(entry.folder)
+
+
+def _tell(folder: Path, about: dict[str, Any]) -> None:
+    (folder / _ABOUT).write_text(json.dumps(about, indent=2), encoding="utf-8")
+
+
+def _content_hash(table: Path) -> str:
+    try:
+        return sha256(table)
+    except OSError as error:
+        raise TableError(f"{table} cannot be read: {error.strerror or error}") from error
 
 
 def _check_room(folder: Path, source: LandmarkSource) -> None:
@@ -250,24 +324,3 @@ def _check_room(folder: Path, source: LandmarkSource) -> None:
         raise _cannot_keep(
             folder.parent, f"it needs {size / 1e9:.1f} GB, {free / 1e9:.1f} are free"
         )
-
-
-def _forget_older(table: Path, folder: Path) -> None:
-    """A table that changed has a matrix of a state that no longer is: remove it."""
-    for entry in entries():
-        if entry.table == table and entry.folder != folder:
-            shutil.rmtree(entry.folder, ignore_errors=True)
-            _lock_path(entry.folder).unlink(missing_ok=True)
-
-
-def _entry(about: Path) -> Entry:
-    told = json.loads(about.read_text(encoding="utf-8"))
-    table = Path(told["key"]["path"])
-    try:
-        is_current = _key(table) == told["key"]
-    except OSError:
-        is_current = False
-    size = sum(file.stat().st_size for file in about.parent.glob("*"))
-    return Entry(
-        about.parent, table, told["rows"], size, told["made_s"], told["sha256"], is_current
-    )

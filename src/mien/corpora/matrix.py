@@ -8,12 +8,15 @@ Shapes: N rows, V = 1,434 values a row. NaN where the table has null.
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, fields
 from pathlib import Path
+from threading import Event
 
 import numpy as np
 import pyarrow as pa
@@ -31,6 +34,7 @@ POINTS_FILE, ROWS_FILE = "points.f32", "rows.arrow"
 _BLOCK_BYTES = 512 << 20  # decoded columns held at once
 _GROUP_ROWS = 8192  # row groups that are smaller are read together
 _STATE_ROWS = 8192
+_FLUSH_EVERY_S = 0.5
 _ARRAYS = ("clip", "frame", "face", "spelling", "subject", "state")
 
 OnRows = Callable[[int, int | None], None]  # rows done, rows in all if known
@@ -63,9 +67,33 @@ def write_points(source: LandmarkSource, path: Path, on_rows: OnRows) -> Surveyo
     Raises TableError when the table cannot be read to its end, OSError when the
     file cannot be written.
     """
-    if source.path.suffix.lower() == ".parquet":
-        return _fill_from_parquet(source, path, on_rows)
-    return _fill_from_csv(source, path, on_rows)
+    with _flushed_meanwhile(path):
+        if source.path.suffix.lower() == ".parquet":
+            return _fill_from_parquet(source, path, on_rows)
+        return _fill_from_csv(source, path, on_rows)
+
+
+@contextmanager
+def _flushed_meanwhile(path: Path) -> Iterator[None]:
+    """Bring a growing file to the disk beside the work, and the rest in the end."""
+    is_done = Event()
+
+    def flush() -> None:
+        with suppress(FileNotFoundError), open(path, "rb+") as handle:
+            os.fsync(handle.fileno())
+
+    def flush_now_and_then() -> None:
+        while not is_done.wait(_FLUSH_EVERY_S):
+            flush()
+
+    with ThreadPoolExecutor(1) as flusher:
+        running = flusher.submit(flush_now_and_then)
+        try:
+            yield
+        finally:
+            is_done.set()
+        running.result()
+    flush()
 
 
 def _fill_from_parquet(source: LandmarkSource, path: Path, on_rows: OnRows) -> Surveyor:
@@ -76,6 +104,8 @@ def _fill_from_parquet(source: LandmarkSource, path: Path, on_rows: OnRows) -> S
     surveyor, start = Surveyor(), 0
     try:
         parquet = pq.ParquetFile(source.path, pre_buffer=False)
+        if parquet.metadata.num_rows != total:
+            raise TableError(f"{source.path} changed since it was opened: try again")
         for groups, count in _row_groups(parquet):
             rows = points[start : start + count]
             done = start * VALUE_COUNT
@@ -89,10 +119,9 @@ def _fill_from_parquet(source: LandmarkSource, path: Path, on_rows: OnRows) -> S
             for batch in keys.to_batches():
                 surveyor.add_keys(source.conformed(batch))
             start += count
-    except (pa.ArrowException, OSError) as error:
-        if isinstance(error, OSError) and error.errno is not None:
-            raise
-        raise TableError(f"{source.path} cannot be read to its end: {error}") from error
+    except (pa.ArrowException, OSError) as error:  # of the table: the matrix's own blocks are there
+        reason = next(iter(str(error).splitlines()), type(error).__name__)
+        raise TableError(f"{source.path} cannot be read to its end: {reason}") from error
     for begin in range(0, total, _STATE_ROWS):
         surveyor.add_states(point_states(points[begin : begin + _STATE_ROWS]))
     return surveyor
@@ -131,11 +160,12 @@ def _fill_from_csv(source: LandmarkSource, path: Path, on_rows: OnRows) -> Surve
 
         def keep(batch: pa.RecordBatch) -> None:
             points = points_of(batch)
-            surveyor.add_keys(batch)
+            keys = batch.select(source.present(KEY_AND_LABEL_COLUMNS))
+            surveyor.add_keys(source.conformed(keys))
             surveyor.add_states(point_states(points))
             handle.write(points.data)
 
-        for batch in source.batches(SURVEY_COLUMNS):
+        for batch in source.raw_batches(SURVEY_COLUMNS):
             if before is not None:
                 before.result()
             before = writer.submit(keep, batch)
@@ -150,8 +180,11 @@ def _reserve(path: Path, size: int) -> None:
     """Make a file whose blocks are all there: a mapped write cannot tell of a full disk."""
     with open(path, "wb") as handle:
         if size and hasattr(os, "posix_fallocate"):
-            os.posix_fallocate(handle.fileno(), 0, size)
-            return
+            try:
+                return os.posix_fallocate(handle.fileno(), 0, size)
+            except OSError as error:
+                if error.errno not in (errno.EOPNOTSUPP, errno.EINVAL):
+                    raise  # else a file system that cannot: write them
         zeros = bytes(1 << 20)
         for begin in range(0, size, len(zeros)):
             handle.write(zeros[: size - begin])

@@ -58,7 +58,8 @@ class Recipe:
     name: str
     summary: str
     features: FeatureSet
-    build: Callable[[TrainSettings, Sequence[str]], Estimator]  # labels: every class there is
+    # Settings, and every class there is. Raises InputError when a setting does not fit.
+    build: Callable[[TrainSettings, Sequence[str]], Estimator]
 
 
 def _network(settings: TrainSettings, labels: Sequence[str], **options: Any) -> Estimator:
@@ -80,12 +81,18 @@ def _network(settings: TrainSettings, labels: Sequence[str], **options: Any) -> 
 
 
 def _seed(settings: TrainSettings, labels: Sequence[str]) -> Estimator:
+    if settings.batch_rows is not None:
+        raise InputError("recipe seed takes all rows in one batch: leave out batch_rows")
     return _network(settings, labels)
 
 
 def _mlp(settings: TrainSettings, labels: Sequence[str]) -> Estimator:
     return _network(
-        settings, labels, batch_rows=settings.batch_rows, standardise=True, weight_decay=0.01
+        settings,
+        labels,
+        batch_rows=settings.batch_rows or 1024,
+        standardise=True,
+        weight_decay=0.01,
     )
 
 

@@ -38,6 +38,8 @@ class FeatureRows:
     Indexed by a slice or by row numbers it gives an array, as an array would.
     """
 
+    gives_rows = True  # for an estimator: need not become an array
+
     def __init__(self, points: np.ndarray, *, rows: np.ndarray, features: FeatureSet) -> None:
         """points: (R, 1434) float32, in memory or mapped; rows: (N,) which of them."""
         self._points = np.asarray(points)  # a memmap is twice as slow to index

@@ -22,13 +22,14 @@ from mien.emotion.training import (
     CHUNK_ROWS,
     Plan,
     RowSource,
-    best_device,
+    chosen_device,
     fit_network,
     has_bfloat16,
 )
 from mien.errors import InputError
 
 _VALIDATION_SHARE = 0.1
+_STRETCH_ROWS = 100
 
 
 class MlpClassifier(ClassifierMixin, BaseEstimator):
@@ -85,7 +86,7 @@ class MlpClassifier(ClassifierMixin, BaseEstimator):
         stopping sets some aside. run: where checkpoints go, and what to go on from.
         Raises InputError when a label is not among `classes`.
         """
-        X = X if hasattr(X, "shape") else np.asarray(X, np.float32)
+        X = _rows_of(X)
         y = np.asarray(y)
         rows = np.arange(len(y)) if rows is None else rows
         self.classes_ = (
@@ -95,7 +96,7 @@ class MlpClassifier(ClassifierMixin, BaseEstimator):
         targets = _numbers(y, rows, self.classes_)
         learnt, checked = rows, None
         if self.patience is not None:
-            learnt, checked = _set_aside(rows, groups, seed=self.seed)
+            learnt, checked = _set_aside(rows, y, groups, seed=self.seed)
         self.network_ = seeded_network(
             self.n_features_in_, len(self.classes_), hidden_units=self.hidden_units, seed=self.seed
         )
@@ -114,7 +115,7 @@ class MlpClassifier(ClassifierMixin, BaseEstimator):
         return self
 
     def _plan(self) -> Plan:
-        device = best_device() if self.device == "auto" else self.device
+        device = chosen_device(self.device)
         is_rough = self.precision == "bfloat16"
         if self.precision == "auto" and self.batch_rows is not None:
             is_rough = has_bfloat16(device)
@@ -131,7 +132,7 @@ class MlpClassifier(ClassifierMixin, BaseEstimator):
 
     def predict_proba(self, X: RowSource) -> np.ndarray:
         """(N, C) float32 probabilities of X (N, F), in the order of classes_."""
-        X = X if hasattr(X, "shape") else np.asarray(X, np.float32)
+        X = _rows_of(X)
         probabilities = np.empty((X.shape[0], len(self.classes_)), np.float32)
         with torch.inference_mode():
             for start in range(0, len(probabilities), CHUNK_ROWS):
@@ -215,6 +216,11 @@ class _Scaling(torch.nn.Module):
         return (values - self.mean) * self.scale
 
 
+def _rows_of(X: Any) -> RowSource:
+    """What gives rows as it is; anything else, such as a DataFrame or lists, as an array."""
+    return X if getattr(X, "gives_rows", False) else np.asarray(X, np.float32)
+
+
 def _scaling(X: RowSource, rows: np.ndarray) -> _Scaling:
     """Mean and deviation of some rows, a chunk at a time (Chan, Golub & LeVeque, 1983)."""
     count, mean, squares = 0, np.zeros(X.shape[1]), np.zeros(X.shape[1])
@@ -238,18 +244,28 @@ def _fold_in(scaling: _Scaling, layer: torch.nn.Linear) -> None:
 
 
 def _set_aside(
-    rows: np.ndarray, groups: np.ndarray | None, *, seed: int
+    rows: np.ndarray, labels: np.ndarray, groups: np.ndarray | None, *, seed: int
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Rows to learn from and rows to stop by: other people, or where nobody is known, other
-    stretches of a hundred rows."""
+    """Rows to learn from and rows to stop by: other people, or where fewer than three are
+    known, other stretches of the table. A tenth is set aside, a fifth at most."""
     known = None if groups is None else groups[rows].astype(str)
-    if known is None or len(np.unique(known)) < 2:
-        known = rows // 100 if len(rows) > 200 else rows
+    if known is None or len(np.unique(known)) < 3:
+        known = rows // _STRETCH_ROWS if len(rows) > 3 * _STRETCH_ROWS else rows
     people, member = np.unique(known, return_inverse=True)
-    order = np.random.default_rng(seed).permutation(len(people))
-    sizes = np.bincount(member)[order]
-    count = 1 + int(np.searchsorted(np.cumsum(sizes), _VALIDATION_SHARE * len(rows)))
-    is_aside = np.isin(member, order[: min(count, len(people) - 1)])
+    share = _VALIDATION_SHARE * len(rows)
+    sizes, aside, count = np.bincount(member), [], 0
+    for person in np.random.default_rng(seed).permutation(len(people)):
+        if count < share and count + sizes[person] <= max(2 * share, 1):
+            aside.append(person)
+            count += sizes[person]
+    is_aside = np.isin(member, aside)
+    lost = set(labels[rows].tolist()) - set(labels[rows[~is_aside]].tolist())
+    if not aside or lost:
+        what = f"leaves nothing of {sorted(lost)[0]!r} to learn from" if lost else "fits nobody"
+        raise InputError(
+            f"setting a tenth of the rows aside for patience {what}: the table is too small for "
+            "early stopping, leave out patience"
+        )
     return rows[~is_aside], rows[is_aside]
 
 

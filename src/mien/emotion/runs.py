@@ -12,10 +12,10 @@ import json
 import shutil
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 from filelock import FileLock, Timeout
 
@@ -76,7 +76,21 @@ class FitRun:
         self.path = folder / f"{name}.safetensors" if folder else None
         self.on_epoch = on_epoch
         self._saved_s = time.monotonic()
-        self._writer = _summary_writer(logs / name) if logs else None
+        self.logs = logs / name if logs else None
+        self._writer: Any = None
+
+    @contextmanager
+    def logging(self, epoch: int) -> Iterator[None]:
+        """Write logs meanwhile, from this epoch on: what a stopped run logged after it goes."""
+        if self.logs is None:
+            yield
+            return
+        self._writer = summary_writer()(str(self.logs), purge_step=epoch + 1)
+        try:
+            yield
+        finally:
+            self._writer.close()
+            self._writer = None
 
     def load(self) -> tuple[FitState, dict[str, torch.Tensor]] | None:
         """Where an earlier run left this fit; None when it had not begun."""
@@ -98,7 +112,7 @@ class FitRun:
         self, state: FitState, tensors: dict[str, torch.Tensor], *, is_last: bool
     ) -> None:
         """Log an epoch, and keep it when the last kept one is old."""
-        self._log(state, is_last=is_last)
+        self._log(state)
         if self.path is not None and (is_last or time.monotonic() - self._saved_s >= SAVE_EVERY_S):
             self._save(state, tensors)
             self._saved_s = time.monotonic()
@@ -120,15 +134,13 @@ class FitRun:
         with replacing(self.path, flush=False) as path:
             save_file(every, path, metadata={"state": json.dumps(told)})
 
-    def _log(self, state: FitState, *, is_last: bool) -> None:
+    def _log(self, state: FitState) -> None:
         if self._writer is None:
             return
         self._writer.add_scalar("loss/train", state.losses[-1], state.epoch)
         if state.checked:
             self._writer.add_scalar("loss/validation", state.checked[-1], state.epoch)
         self._writer.flush()
-        if is_last:
-            self._writer.close()
 
 
 @dataclass(frozen=True)
@@ -142,60 +154,84 @@ class TrainingRun:
         return FitRun(name, folder=self.folder, logs=self.logs, on_epoch=on_epoch)
 
 
-@contextmanager
-def run_folder(out: Path, key: dict[str, Any], *, resume: bool) -> Iterator[Path]:
-    """The folder of a training's checkpoints, beside what it will write; gone when it is done.
+class RunFolder:
+    """The folder of a training's checkpoints, beside what it will write.
 
-    key: what the training depends on, as JSON values. resume: go on from what a
-    stopped training of the same key left; without it that is dropped.
-    Raises InputError when another process trains into `out`, or when what was
-    left is of another key.
+    Held by one process from the start; gone when the training is done. Its lock
+    lies beside it, so that the folder goes while it is held.
     """
-    folder = out.with_name(f".{out.name}.training")
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        lock = FileLock(folder / "lock")
-        lock.acquire(timeout=0)
-    except Timeout as error:
-        raise InputError(f"another mien train is writing {out}: wait for it") from error
-    except OSError as error:
-        raise InputError(f"cannot write beside {out}: {error.strerror}") from error
-    for stale in out.parent.glob(f".{glob.escape(out.name)}.*.tmp"):
-        shutil.rmtree(stale, ignore_errors=True)  # a model that a killed run was writing
-    try:
-        _check_key(folder, key, out, resume=resume)
-        yield folder
-    except BaseException:
-        lock.release()
-        if not any(folder.glob("*.safetensors")):
-            shutil.rmtree(folder, ignore_errors=True)
-        raise
-    lock.release()
-    shutil.rmtree(folder, ignore_errors=True)
+
+    def __init__(self, out: Path) -> None:
+        self.out = out
+        self.folder = out.with_name(f".{out.name}.training")
+        self._lock_path = out.with_name(f".{out.name}.training.lock")
+        self._lock = FileLock(self._lock_path)
+
+    def __enter__(self) -> Self:
+        """Raises InputError when another process trains into `out`, or nothing can be written."""
+        try:
+            self.out.parent.mkdir(parents=True, exist_ok=True)
+            self._lock.acquire(timeout=0)
+        except Timeout as error:
+            raise InputError(f"another mien train is writing {self.out}: wait for it") from error
+        except OSError as error:
+            raise InputError(f"cannot write beside {self.out}: {error.strerror}") from error
+        for stale in self.out.parent.glob(f".{glob.escape(self.out.name)}.*.tmp"):
+            shutil.rmtree(stale, ignore_errors=True)  # a model that a killed run was writing
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        if kind is None or not self.fits:
+            shutil.rmtree(self.folder, ignore_errors=True)
+        with suppress(OSError):  # Windows keeps what is open
+            self._lock_path.unlink()
+        self._lock.release()
+
+    @property
+    def fits(self) -> list[Path]:
+        """The checkpoints that are there."""
+        return sorted(self.folder.glob("*.safetensors"))
+
+    def take_up(self, key: dict[str, Any], *, resume: bool) -> Path:
+        """Make the folder ready for a training and return it.
+
+        key: what the training depends on, as JSON values. resume: go on from what a
+        stopped training of the same key left; without it that is dropped.
+        Raises InputError when what was left is of another key.
+        """
+        path = self.folder / _KEY
+        try:
+            before = dict(json.loads(path.read_text(encoding="utf-8")))
+        except (OSError, ValueError, TypeError):
+            before = {}
+        if resume and self.fits and before != key:
+            raise InputError(
+                f"the training of {self.out} that was stopped had {_difference(before, key)}: "
+                "give the same, or leave out --resume to begin anew"
+            )
+        if not resume or not before:
+            for stale in self.fits:
+                stale.unlink()
+        with replacing(path, flush=False) as temporary:
+            temporary.write_text(json.dumps(key), encoding="utf-8")
+        return self.folder
 
 
-def _check_key(folder: Path, key: dict[str, Any], out: Path, *, resume: bool) -> None:
-    path = folder / _KEY
-    try:
-        before = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        before = None
-    if resume and before is not None and before != key:
-        changed = ", ".join(name for name in key if before.get(name) != key[name])
-        raise InputError(
-            f"the training of {out} that was stopped had another {changed}: "
-            "give the same, or leave out --resume to begin anew"
-        )
-    if not resume or before is None:
-        for stale in folder.glob("*.safetensors"):
-            stale.unlink()
-    with replacing(path, flush=False) as temporary:
-        temporary.write_text(json.dumps(key), encoding="utf-8")
+def _difference(before: dict[str, Any], now: dict[str, Any], within: str = "") -> str:
+    """The first value that differs between two keys, in words."""
+    for name, value in now.items():
+        old = before.get(name)
+        if isinstance(value, dict) and isinstance(old, dict) and old != value:
+            return _difference(old, value, f"{name}: ")
+        if old != value:
+            return f"{within}{name} {old}, not {value}"
+    return "more settings than this mien knows"
 
 
-def _summary_writer(folder: Path) -> Any:
+def summary_writer() -> Any:
+    """TensorBoard's writer. Raises MissingExtraError when it is not installed."""
     try:
         from torch.utils.tensorboard import SummaryWriter
     except ImportError as error:
         raise missing_extra("--tensorboard", "tensorboard", "tensorboard") from error
-    return SummaryWriter(str(folder))
+    return SummaryWriter

@@ -10,6 +10,7 @@ Shapes: N rows, F values a row.
 
 from __future__ import annotations
 
+import math
 from collections import deque
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -21,6 +22,7 @@ import numpy as np
 import torch
 
 from mien.emotion.runs import FitRun, FitState
+from mien.errors import InputError
 
 ROWS_AT_ONCE = 1 << 16  # 376 MB of raw points; more rows are summed into the same gradient
 CHUNK_ROWS = 4096  # of such a sum: 23 MB, which the allocator keeps for the next
@@ -67,25 +69,50 @@ def fit_network(
     validation: rows whose loss tells when to stop; the best epoch's weights are kept.
     run: where checkpoints and logs go, and what to go on from.
     Returns each epoch's loss: before its step in one batch, else the mean of its batches.
+    Raises InputError when the loss is no longer a number.
     """
     fit = _Fit(network.to(plan.device), features, targets, plan)
     state = fit.restored(run.load()) if run is not None else FitState()
-    while not _is_over(state, plan):
-        network.train()
-        loss = fit.full_batch(rows) if plan.batch_rows is None else fit.epoch(rows, state.epoch)
-        checked = None if validation is None else fit.loss(validation)
-        state = _advanced(state, loss, checked, network)
-        if run is not None:
-            run.epoch_done(state, fit.tensors, is_last=_is_over(state, plan))
+    with run.logging(state.epoch) if run is not None else nullcontext():
+        state = _run_epochs(fit, rows, validation, state, run)
     if state.best_weights:
         network.load_state_dict(state.best_weights)
     network.to("cpu").eval()
     return state.losses
 
 
-def best_device() -> str:
-    """The name of the GPU where there is one, else "cpu"."""
-    return "cuda" if torch.cuda.is_available() else "cpu"
+def _run_epochs(
+    fit: _Fit,
+    rows: np.ndarray,
+    validation: np.ndarray | None,
+    state: FitState,
+    run: FitRun | None,
+) -> FitState:
+    network, plan = fit.network, fit.plan
+    while not _is_over(state, plan):
+        network.train()
+        loss = fit.full_batch(rows) if plan.batch_rows is None else fit.epoch(rows, state.epoch)
+        if not math.isfinite(loss):
+            raise InputError(
+                f"the loss is {loss} in epoch {state.epoch + 1}: lower learning_rate, which is "
+                f"{plan.learning_rate:g}"
+            )
+        checked = None if validation is None else fit.loss(validation)
+        state = _advanced(state, loss, checked, network)
+        if run is not None:
+            run.epoch_done(state, fit.tensors, is_last=_is_over(state, plan))
+    return state
+
+
+def chosen_device(asked: str) -> str:
+    """The device cuda or cpu; auto is the GPU where there is one.
+
+    Raises InputError when there is none and it was asked for.
+    """
+    has_gpu = torch.cuda.is_available()
+    if asked == "cuda" and not has_gpu:
+        raise InputError("torch finds no CUDA GPU here: use the device auto or cpu")
+    return "cuda" if has_gpu and asked != "cpu" else "cpu"
 
 
 def has_bfloat16(device: str) -> bool:
@@ -127,13 +154,12 @@ class _Fit:
     def epoch(self, rows: np.ndarray, number: int) -> float:
         """A step on each small batch, in an order of this epoch's own. Returns the mean loss."""
         order = np.random.default_rng([self.plan.seed, number]).permutation(rows)
+        assert self.plan.batch_rows is not None
         total = 0.0
-        with torch.random.fork_rng(devices=[]):  # dropout's, and the caller's is left alone
-            torch.random.default_generator.manual_seed(self.plan.seed * 100_003 + number)
-            for inputs, targets in self._chunks(order, self.plan.batch_rows or len(order)):
-                self.optimizer.zero_grad()
-                total += self._backward(inputs, targets) * len(targets)
-                self.optimizer.step()
+        for inputs, targets in self._chunks(order, self.plan.batch_rows):
+            self.optimizer.zero_grad()
+            total += self._backward(inputs, targets) * len(targets)
+            self.optimizer.step()
         return total / len(order)
 
     def loss(self, rows: np.ndarray) -> float:
@@ -154,7 +180,7 @@ class _Fit:
     def _cross_entropy(self, inputs: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
         device = self.plan.device
         with torch.autocast(device, torch.bfloat16) if self.plan.bfloat16 else nullcontext():
-            scores = self.network(inputs.to(device, non_blocking=True))
+            scores = self.network(inputs.to(device))
         return torch.nn.functional.cross_entropy(scores.float(), targets.to(device))
 
     def _chunks(
@@ -206,7 +232,7 @@ class _Fit:
 
 def _is_over(state: FitState, plan: Plan) -> bool:
     waited = state.epoch - state.best_epoch
-    stops = plan.patience is not None and state.best_loss is not None and waited >= plan.patience
+    stops = plan.patience is not None and waited >= plan.patience
     return state.epoch >= plan.epochs or stops
 
 
@@ -214,7 +240,8 @@ def _advanced(
     state: FitState, loss: float, checked: float | None, network: torch.nn.Module
 ) -> FitState:
     epoch, best = state.epoch + 1, state.best_loss
-    if checked is None or (best is not None and checked >= best):
+    is_best = checked is not None and math.isfinite(checked) and (best is None or checked < best)
+    if not is_best:
         return state.after(epoch, loss, checked)
     weights = {name: value.detach().clone() for name, value in network.state_dict().items()}
     return state.after(epoch, loss, checked, best_weights=weights)

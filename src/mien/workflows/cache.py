@@ -38,5 +38,6 @@ def cache(
     left = [entry for entry in found if entry.folder.is_dir()]
     differences = {}
     if verify_content:
-        differences = {str(e.table): told for e in left if (told := verify(e)) is not None}
+        whole = [entry for entry in left if entry.is_whole]
+        differences = {str(e.table): told for e in whole if (told := verify(e)) is not None}
     return Cache(cache_folder(), left, freed, differences)

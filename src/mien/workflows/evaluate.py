@@ -13,7 +13,7 @@ from mien.corpora.survey import Survey, preview
 from mien.emotion.checkpoint import check_free, replacing_folder
 from mien.emotion.contract import Progress, Recipe, find_recipe
 from mien.emotion.frames import read_frames
-from mien.errors import missing_extra
+from mien.errors import InputError, missing_extra
 from mien.tables import LandmarkSource, open_landmarks
 
 if TYPE_CHECKING:
@@ -99,6 +99,8 @@ def measure(
     recipe, source = checked_recipe(settings.recipe), open_landmarks(table)
     from mien.evaluation.evaluate import evaluate_frames
 
+    check_settings(recipe, settings)
+
     def on_rows(done: int, total: int | None) -> None:
         if on_progress is not None:
             on_progress("reading the table", done, total or done + 1)
@@ -116,6 +118,16 @@ def checked_recipe(name: str) -> Recipe:
         if find_spec(module) is None:
             raise missing_extra(f"recipe {name}", "train", package)
     return find_recipe(name)
+
+
+def check_settings(recipe: Recipe, settings: TrainSettings) -> None:
+    """Raise InputError for settings that do not fit, before a table of gigabytes is read."""
+    from mien.emotion.training import chosen_device
+
+    chosen_device(settings.device)
+    recipe.build(settings, ["a", "b"])
+    if settings.max_folds is not None and settings.split == "time":
+        raise InputError("max_folds is for folds of people: leave it out with the split time")
 
 
 def write_result_files(results: Results, folder: Path, *, overlay_png: bytes | None = None) -> None:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from contextlib import ExitStack
+import os
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -23,7 +24,7 @@ from mien.emotion.checkpoint import (
     save_model,
 )
 from mien.emotion.contract import Progress, find_recipe
-from mien.emotion.runs import TrainingRun, run_folder
+from mien.emotion.runs import RunFolder, TrainingRun, summary_writer
 from mien.workflows.evaluate import (
     RESULT_FILES,
     Measured,
@@ -56,14 +57,16 @@ def train(
     resume: bool = False,
     tensorboard: str | Path | None = None,
     on_progress: Progress | None = None,
+    on_note: Callable[[str], None] = lambda note: None,
     **settings: Any,
 ) -> Trained:
     """Train a recipe on a landmark table; write model, metrics, figures and report to `out`.
 
     settings: fields of config.TrainSettings. resume: go on from where a stopped
-    training into `out` was. tensorboard: a folder for its logs. The saved model is the first
-    fold's, so its scores are of people that it never saw. One known person
-    cannot be split: then the end of each clip is held out, with a warning.
+    training into `out` was. tensorboard: a folder for its logs. on_note is told
+    in words of what was dropped. The saved model is the first fold's, so its
+    scores are of people that it never saw. One known person cannot be split:
+    then the end of each clip is held out, with a warning.
     Raises TableError when the table cannot be learnt from, InputError when
     `out` holds something else. Nothing is left under `out` when it fails; what
     was trained lies beside it, for `resume`.
@@ -71,16 +74,20 @@ def train(
     chosen = checked(TrainSettings, **settings)
     checked_recipe(chosen.recipe)
     out = check_free(out, own_files=(*MODEL_FILES, *RESULT_FILES))
-    with ExitStack() as kept:
+    if tensorboard is not None:
+        summary_writer()
+    logs = None if tensorboard is None else Path(tensorboard)
+    with RunFolder(Path(os.path.abspath(out))) as runs:
+        if runs.fits and not resume:
+            on_note("dropping what a stopped training left; --resume would go on from it")
 
         def run_of(table_sha256: str) -> TrainingRun:
-            key = {"table": table_sha256, "settings": chosen.model_dump(), "mien": mien.__version__}
-            folder = kept.enter_context(run_folder(out, key, resume=resume))
-            return TrainingRun(folder, None if tensorboard is None else Path(tensorboard))
+            key = {"table": table_sha256, "mien": mien.__version__, "settings": chosen.model_dump()}
+            return TrainingRun(runs.take_up(key, resume=resume), logs)
 
         measured = measure(table, chosen, on_progress=on_progress, run_of=run_of)
         results = _save(measured, chosen, out, overlay_png=overlay_png)
-    return Trained(Path(out), Path(out) / "report.html", results)
+    return Trained(out, out / "report.html", results)
 
 
 def _save(
