@@ -7,6 +7,7 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 import warnings
 from collections import Counter
@@ -184,7 +185,7 @@ def free_port() -> int:
 
 
 @pytest.fixture(scope="module")
-def nodes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+def nodes() -> Iterator[Any]:
     """Three nodes of one CPU: real raylets with their own workers and object stores."""
     if sys.platform != "linux":
         pytest.skip("Ray runs several nodes on Linux only")
@@ -197,7 +198,7 @@ def nodes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
         patch.setenv("RAY_USAGE_STATS_REPORT_URL", "http://127.0.0.1:9")  # "off" is a report too
         from ray.cluster_utils import Cluster
 
-        scratch = tmp_path_factory.mktemp("scratch")
+        scratch = Path(tempfile.mkdtemp(prefix="mien-"))  # short: sockets lie deep below it
         patch.setenv("TMPDIR", str(scratch))  # the nodes' temporary folder
         port = free_port()
         soon = {"health_check_period_ms": 1000, "health_check_failure_threshold": 3}
@@ -210,6 +211,7 @@ def nodes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
         cluster.wait_for_nodes()
         yield cluster
         cluster.shutdown()
+        shutil.rmtree(scratch, ignore_errors=True)
 
 
 @pytest.mark.slow
