@@ -7,6 +7,7 @@ import pytest
 
 from mien.config import TrainSettings
 from mien.corpora.splits import leaky_random_frames
+from mien.emotion import mlp
 from mien.emotion.contract import find_recipe
 from mien.emotion.frames import LabelledFrames, read_frames
 from mien.errors import TableError
@@ -115,3 +116,30 @@ def test_single_frames_of_one_person_have_only_the_leaky_score(tmp_path: Path) -
     assert found.held_out is None
     assert np.isnan(found.gap)
     assert "only the leaky score" in found.warnings[-1]
+
+
+def test_with_fewer_folds_nobody_is_asked_who_was_not_held_out(tmp_path: Path) -> None:
+    first_clips = [30 * person + frame for person in range(4) for frame in range(5)]
+    frames = read(write_people(tmp_path / "p.parquet", clips_each=6, faceless=first_clips))
+    everybody = evaluate_frames(frames, QUICK)
+    some = evaluate_frames(frames, QUICK.model_copy(update={"max_folds": 1}))
+    assert everybody.held_out is not None and some.held_out is not None
+    honest = some.held_out.result
+    assert everybody.held_out.result.clips.count == 24
+    assert honest.clips.count == 6 * len(honest.held_out_people)
+    assert "of those people alone" in some.warnings[0]
+
+
+def test_early_stopping_is_told_who_is_who(tmp_path: Path, monkeypatch) -> None:
+    frames = read(write_people(tmp_path / "p.parquet", people=12))
+    told: list[set[str]] = []
+
+    def set_aside(rows, labels, groups, *, seed):
+        told.append(set() if groups is None else set(groups[rows]))
+        return rows[9:], rows[:9]
+
+    monkeypatch.setattr(mlp, "_set_aside", set_aside)
+    found = evaluate_frames(frames, QUICK.model_copy(update={"patience": 2}))
+    assert found.held_out is not None
+    held_out = set(found.held_out.result.held_out_people)
+    assert told[:2] == [set(), set(frames.people) - held_out]  # the leaky fit has frames only

@@ -9,6 +9,7 @@ import typer
 
 from mien import console
 from mien.cli.base import DONE_BUT_FOR_FAILURES, NOTHING_KEPT, Table, app, stoppable
+from mien.config import TrainSettings
 
 Recipe = Annotated[
     str,
@@ -42,6 +43,11 @@ Device = Annotated[str, typer.Option(help="Train on: auto, cpu or cuda.")]
 Precision = Annotated[
     str, typer.Option(help="Of the products: float32, bfloat16, or auto, by recipe and processor.")
 ]
+
+
+def _settings(options: dict[str, Any]) -> dict[str, Any]:
+    """Those of a verb's options that are settings of training."""
+    return {name: options[name] for name in TrainSettings.model_fields if name in options}
 
 
 @app.command()
@@ -82,20 +88,9 @@ def train(
 
         mien train emotion_landmark_dataset.parquet --max-folds 1 -o model --resume
     """
+    settings = _settings(locals())
     from mien.workflows.train import train as run
 
-    settings: dict[str, Any] = dict(
-        recipe=recipe,
-        split=split,
-        folds=folds,
-        seed=seed,
-        epochs=epochs,
-        max_folds=max_folds,
-        batch_rows=batch_rows,
-        patience=patience,
-        device=device,
-        precision=precision,
-    )
     with console.StepProgress() as progress:
         result = run(
             table,
@@ -134,20 +129,9 @@ def evaluate(
 
         mien evaluate landmarks.parquet --recipe seed --folds 5 -o evaluation
     """
+    settings = _settings(locals())
     from mien.workflows.evaluate import evaluate as run
 
-    settings: dict[str, Any] = dict(
-        recipe=recipe,
-        split=split,
-        folds=folds,
-        seed=seed,
-        epochs=epochs,
-        max_folds=max_folds,
-        batch_rows=batch_rows,
-        patience=patience,
-        device=device,
-        precision=precision,
-    )
     with console.StepProgress() as progress:
         result = run(table, out=output, on_progress=progress, **settings)
     console.show_scores(result.results)
