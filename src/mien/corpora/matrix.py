@@ -11,7 +11,7 @@ from __future__ import annotations
 import errno
 import json
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, fields
@@ -111,8 +111,7 @@ def _fill_from_parquet(source: LandmarkSource, path: Path, on_rows: OnRows) -> S
             done = start * VALUE_COUNT
             for first, last in _column_blocks(count):
                 names = POINT_COLUMNS[first:last]
-                table = parquet.read_row_groups(groups, columns=names)
-                fill_rows(rows[:, first:last], [table.column(name) for name in names])
+                _fill_columns(rows[:, first:last], parquet, groups, names)
                 done += count * len(names)
                 on_rows(done // VALUE_COUNT, total)
             keys = parquet.read_row_groups(groups, columns=source.present(KEY_AND_LABEL_COLUMNS))
@@ -125,6 +124,14 @@ def _fill_from_parquet(source: LandmarkSource, path: Path, on_rows: OnRows) -> S
     for begin in range(0, total, _STATE_ROWS):
         surveyor.add_states(point_states(points[begin : begin + _STATE_ROWS]))
     return surveyor
+
+
+def _fill_columns(
+    out: np.ndarray, parquet: pq.ParquetFile, groups: list[int], names: Sequence[str]
+) -> None:
+    """Read some columns into `out`. They go on return: before the next are read."""
+    table = parquet.read_row_groups(groups, columns=names)
+    fill_rows(out, [table.column(name) for name in names])
 
 
 def _no_rows() -> np.ndarray:

@@ -16,6 +16,7 @@ from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import nullcontext
 from dataclasses import dataclass
+from functools import cache
 from typing import Any, Protocol
 
 import numpy as np
@@ -124,6 +125,12 @@ def has_bfloat16(device: str) -> bool:
     return any(getattr(torch.cpu, name, lambda: False)() for name in asked)
 
 
+@cache
+def _fetchers() -> ThreadPoolExecutor:
+    """Two threads for good: each new one would get, and keep, memory of its own."""
+    return ThreadPoolExecutor(_FETCHERS, thread_name_prefix="mien-rows")
+
+
 class _Fit:
     """A network, its optimiser and its data."""
 
@@ -193,14 +200,13 @@ class _Fit:
             values = np.ascontiguousarray(self.features[chosen], np.float32)
             return torch.from_numpy(values), torch.from_numpy(self.targets[chosen])
 
-        with ThreadPoolExecutor(_FETCHERS) as fetchers:
-            ahead: deque[Future[tuple[torch.Tensor, torch.Tensor]]] = deque()
-            for start in range(0, len(rows), chunk_rows):
-                ahead.append(fetchers.submit(fetch, start))
-                if len(ahead) > _CHUNKS_AHEAD:
-                    yield ahead.popleft().result()
-            while ahead:
+        ahead: deque[Future[tuple[torch.Tensor, torch.Tensor]]] = deque()
+        for start in range(0, len(rows), chunk_rows):
+            ahead.append(_fetchers().submit(fetch, start))
+            if len(ahead) > _CHUNKS_AHEAD:
                 yield ahead.popleft().result()
+        while ahead:
+            yield ahead.popleft().result()
 
     @property
     def tensors(self) -> dict[str, torch.Tensor]:
