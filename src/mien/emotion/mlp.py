@@ -247,24 +247,24 @@ def _set_aside(
     rows: np.ndarray, labels: np.ndarray, groups: np.ndarray | None, *, seed: int
 ) -> tuple[np.ndarray, np.ndarray]:
     """Rows to learn from and rows to stop by: other people, or where fewer than three are
-    known, other stretches of the table. A tenth is set aside, a fifth at most."""
+    known, other stretches of the table. A tenth is set aside; a fifth at most, or the
+    one person with the fewest rows."""
     known = None if groups is None else groups[rows].astype(str)
     if known is None or len(np.unique(known)) < 3:
-        known = rows // _STRETCH_ROWS if len(rows) > 3 * _STRETCH_ROWS else rows
+        known = rows // max(1, min(_STRETCH_ROWS, len(rows) // 20))
     people, member = np.unique(known, return_inverse=True)
     share = _VALIDATION_SHARE * len(rows)
     sizes, aside, count = np.bincount(member), [], 0
     for person in np.random.default_rng(seed).permutation(len(people)):
-        if count < share and count + sizes[person] <= max(2 * share, 1):
+        if count < share and count + sizes[person] <= max(2 * share, sizes.min()):
             aside.append(person)
             count += sizes[person]
     is_aside = np.isin(member, aside)
     lost = set(labels[rows].tolist()) - set(labels[rows[~is_aside]].tolist())
-    if not aside or lost:
-        what = f"leaves nothing of {sorted(lost)[0]!r} to learn from" if lost else "fits nobody"
+    if lost:
         raise InputError(
-            f"setting a tenth of the rows aside for patience {what}: the table is too small for "
-            "early stopping, leave out patience"
+            f"setting a tenth of the rows aside for patience leaves nothing of {sorted(lost)[0]!r} "
+            "to learn from: the table is too small for early stopping, leave out patience"
         )
     return rows[~is_aside], rows[is_aside]
 

@@ -87,7 +87,8 @@ def score_bars(splits: Sequence[SplitResult]) -> bytes:
     axes.set_ylabel("frames, with 95 % interval over people")
     axes.grid(axis="y", color="#e0e0e0", linewidth=0.8)
     axes.set_axisbelow(True)
-    axes.legend(frameon=False, fontsize=8, loc="upper right")
+    place = {"loc": "lower left", "bbox_to_anchor": (0, 1.07)}  # above: bars may be of any height
+    axes.legend(frameon=False, fontsize=8, ncols=len(splits), borderaxespad=0, **place)
     return _png(figure)
 
 

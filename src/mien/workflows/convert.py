@@ -161,7 +161,7 @@ def _fits_csv(kind: pa.DataType) -> bool:
 
 def _unrounded(source: LandmarkSource) -> LandmarkSource:
     """The same table, whose batches leave float64 as it is, so that rounding can be measured."""
-    if _is_csv(source.path):  # its digits are rounded once, straight to float32
+    if _is_csv(source.path):  # what its digits were rounded from, nobody knows
         return source
     fields = [
         column.with_type(pa.float64()) if _is_rounded(column, source.file_schema) else column
@@ -290,6 +290,8 @@ def _side_by_side(bands: Sequence[Iterator[pa.RecordBatch]]) -> Iterator[pa.Reco
             head.slice(rows) if head.num_rows > rows else next(band, None)
             for head, band in zip(heads, bands, strict=True)
         ]
+    if any(head is not None for head in heads):
+        raise TableError("the table changed while it was read: try again")
 
 
 def _is_compact(source: LandmarkSource) -> bool:
