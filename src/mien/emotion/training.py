@@ -117,7 +117,7 @@ def chosen_device(asked: str) -> str:
 
 
 def has_bfloat16(device: str) -> bool:
-    """Whether the processor multiplies bfloat16 itself: there it is 1.8 times as fast
+    """Whether the processor multiplies bfloat16 itself: there it is 1.6 times as fast
     (benchmarks/results/full_size.txt), elsewhere slower than float32."""
     if device == "cuda":
         return torch.cuda.is_bf16_supported()
