@@ -19,8 +19,8 @@ from pathlib import Path
 import numpy as np
 
 from mien.config import ExtractSettings
+from mien.face.bundle import BUNDLE_PATH
 from mien.recording.extract import _mesh
-from mien.recording.facemesh import BUNDLE_PATH
 from mien.recording.smoothing import OneEuroFilter
 from mien.recording.sources import find_sources
 from mien.recording.tracking import FaceTracker

@@ -90,7 +90,7 @@ def whole_extraction(path: Path) -> int:
 
 
 def peer(paths: list[Path]) -> tuple[int, float, float]:
-    from mien.recording.facemesh import BUNDLE_PATH
+    from mien.face.bundle import BUNDLE_PATH
 
     words = [str(PEER), "-c", PEER_SCRIPT, str(BUNDLE_PATH), *map(str, paths)]
     ran = subprocess.run(words, capture_output=True, text=True, check=True)

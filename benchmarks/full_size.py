@@ -24,6 +24,7 @@ from pathlib import Path
 from full_size_table import ROWS, make_csv, make_table
 
 CSV_ROWS = 60_000
+BUILDS = 3  # of the matrix: disks shared with others vary; rows/s are of the median
 SAMPLE_EVERY_S = 0.02
 
 IMPORTS = "import json, sys, time; began = time.perf_counter()\n"
@@ -85,7 +86,7 @@ SAME_JOB = (
 import numpy as np
 from sklearn.metrics import classification_report
 from mien.corpora.splits import leaky_random_frames
-from mien.emotion.features import FEATURE_SETS
+from mien.face.features import FEATURE_SETS
 from mien.emotion.frames import read_frames
 from mien.emotion.mlp import MlpClassifier
 from mien.tables import open_landmarks
@@ -111,7 +112,7 @@ RATES = (
     + """
 import numpy as np, torch
 from mien.corpora.cache import open_matrix
-from mien.emotion.features import FEATURE_SETS
+from mien.face.features import FEATURE_SETS
 from mien.emotion.frames import FeatureRows
 from mien.emotion.mlp import seeded_network
 from mien.emotion.training import CHUNK_ROWS, Plan, _Fit
@@ -239,9 +240,11 @@ def main() -> None:
     if not csv.exists():
         make_csv(csv, rows=CSV_ROWS)
     full, cache, out = tables["one"][0], folder / "cache", folder / "model"
-    shutil.rmtree(cache, ignore_errors=True)
-
-    built = show("matrix, one row group", ran(MATRIX, full, cache=cache))
+    builds = []
+    for _ in range(BUILDS):
+        shutil.rmtree(cache, ignore_errors=True)
+        builds.append(show("matrix, one row group", ran(MATRIX, full, cache=cache)))
+    built = sorted(builds, key=lambda run: run.seconds)[BUILDS // 2]
     again = show("opened again", ran(MATRIX, full, cache=cache))
     print(f"  of which opening, without Python's imports, {again.said['open_s']:.2f} s")
     show("matrix, groups of 65,536", ran(MATRIX, tables["grouped"][0], cache=cache))

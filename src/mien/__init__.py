@@ -24,6 +24,7 @@ _HOMES = {  # name -> the module that it lives in
     "demo": "mien.workflows.demo",
     "evaluate": "mien.workflows.evaluate",
     "extract": "mien.workflows.extract",
+    "features": "mien.workflows.features",
     "fetch": "mien.workflows.fetch",
     "inspect": "mien.workflows.inspect",
     "overlay": "mien.workflows.overlay",

@@ -64,7 +64,7 @@ def test_a_missing_file_is_refused(model: Path, name: str) -> None:
         ({"schema_version": "gone"}, "has no schema_version"),
         ({"mood": 1, "aura": 2}, "has aura, mood, which this mien does not know"),
         ({"calibration": "gone"}, "lacks calibration"),
-        ({"feature_set": "pose-free"}, "wants features 'pose-free'; this mien has raw-points"),
+        ({"feature_set": "gait"}, "wants features 'gait'; this mien has raw-points"),
         ({"feature_version": 2}, "'raw-points' version 2; this mien has version 1"),
         ({"value_count": 1404}, "1404 values a frame, but raw-points version 1 has 1434"),
         ({"labels": ["Angry", "Happy"]}, "model.json names 2 labels: Angry, Happy"),

@@ -8,11 +8,15 @@ import pyarrow as pa
 import pytest
 
 from mien.emotion.checkpoint import load_weights
-from mien.emotion.features import raw_points
 from mien.emotion.mlp import from_weights
 from mien.emotion.prediction import clip_table, load_model, predict_batches, probabilities
 from mien.errors import ShapeError, TableError
+from mien.face.features import FEATURE_SETS
 from mien.tables import landmark_batch, open_landmarks, points_of, read_landmarks
+
+
+def raw_points(points: np.ndarray) -> np.ndarray:
+    return FEATURE_SETS["raw-points"].compute(points, size_px=(480, 360))
 
 
 def test_onnx_runtime_agrees_with_torch(trained, people_table) -> None:

@@ -12,12 +12,12 @@ import torch
 from mien.config import TrainSettings
 from mien.emotion import mlp, runs, training
 from mien.emotion.contract import find_recipe
-from mien.emotion.features import FEATURE_SETS
 from mien.emotion.frames import FeatureRows
 from mien.emotion.mlp import MlpClassifier, seeded_network
 from mien.emotion.runs import FitRun, RunFolder, TrainingRun
 from mien.emotion.training import Plan, fit_network
 from mien.errors import InputError, MissingExtraError
+from mien.face.features import FEATURE_SETS
 
 WAYS: dict[str, dict[str, Any]] = {
     "one batch": {},

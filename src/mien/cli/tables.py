@@ -1,4 +1,4 @@
-"""Verbs on tables: inspect, convert, cache, fetch."""
+"""Verbs on tables: inspect, convert, features, cache, fetch."""
 
 from __future__ import annotations
 
@@ -64,6 +64,53 @@ def convert(
 
     with console.StepProgress() as progress:
         result = run(table, output, overwrite=overwrite, on_progress=progress)
+    for line in describe(result):
+        console.say(line)
+
+
+@app.command()
+@stoppable(NOTHING_KEPT)
+def features(
+    table: Table,
+    output: Annotated[
+        Path, typer.Option("--output", "-o", help="The table to write: .parquet or .csv.")
+    ] = Path("features.parquet"),
+    sets: Annotated[
+        str, typer.Option(help="Feature sets, with commas between.")
+    ] = "pose,gaze,openings,blendshapes,action-units",
+    threads: Annotated[
+        int | None, typer.Option(help="Threads; as many as there are processors without it.")
+    ] = None,
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="Replace the table that is there.")
+    ] = False,
+) -> None:
+    """Compute what faces show from their points alone: one row a frame.
+
+    Head pose in radians, gaze relative to the head, openings of eyes and mouth, 52 blendshapes
+    as MediaPipe's own, and estimates of 18 action units from them; left and right are the
+    person's own. Further sets: pose-free, expression, motion, motion-blendshapes, raw-points. A
+    row without a face stays, its features null. Memory does not grow with the table.
+
+    Examples:
+
+        mien features landmarks.parquet -o features.parquet
+
+        mien features landmarks.parquet --sets pose,gaze -o pose.csv
+    """
+    from mien.workflows.features import describe
+    from mien.workflows.features import features as run
+
+    names = [name.strip() for name in sets.split(",") if name.strip()]
+    with console.StepProgress() as progress:
+        result = run(
+            table,
+            out=output,
+            sets=names,
+            threads=threads,
+            overwrite=overwrite,
+            on_progress=progress,
+        )
     for line in describe(result):
         console.say(line)
 

@@ -38,7 +38,7 @@ from mien.errors import InputError, TableError
 from mien.files import sha256
 from mien.tables import LandmarkSource
 
-FORMAT = 1  # raised when the files of an entry change
+FORMAT = 2  # raised when the files of an entry change
 FOLDER_VARIABLE = "MIEN_CACHE"
 _WHOLE, _BUILDING, _REMOVED = ".matrix", ".building", ".removed"  # how an entry's folder ends
 _ABOUT = "matrix.json"

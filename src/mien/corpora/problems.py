@@ -6,7 +6,7 @@ Shapes: N rows. Rows hold numbers, not strings: 25 bytes a row.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import PurePosixPath, PureWindowsPath
 
 import numpy as np
@@ -47,6 +47,8 @@ class Rows:
     clip_names: list[str]
     spellings: list[str]  # labels as the table writes them
     people: list[str]
+    # Width and height of each clip's first frame that has them; None where none has.
+    clip_sizes_px: list[list[int] | None] = field(default_factory=list)
 
     def __len__(self) -> int:
         return len(self.clip)

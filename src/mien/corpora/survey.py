@@ -14,6 +14,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from mien.corpora.frame_size import SIZE_COLUMNS
 from mien.corpora.labels import canonical_label, renamed_labels
 from mien.corpora.names import label_from_name
 from mien.corpora.problems import (
@@ -45,7 +46,7 @@ __all__ = [
     "survey_of",
 ]
 PREVIEW_COLUMNS = ("video_filename", "frame_num", "emotion", "x_477", "y_477", "z_477")
-KEY_AND_LABEL_COLUMNS = (*KEY_COLUMNS, "emotion", "subject", "face_id")
+KEY_AND_LABEL_COLUMNS = (*KEY_COLUMNS, "emotion", "subject", "face_id", *SIZE_COLUMNS)
 SURVEY_COLUMNS = (*KEY_AND_LABEL_COLUMNS, *POINT_COLUMNS)
 
 
@@ -169,6 +170,7 @@ class Surveyor:
         self._keys: list[tuple[np.ndarray, ...]] = []
         self._states: list[np.ndarray] = []
         self._sources: set[str] = set()
+        self._size_by_clip: dict[int, list[int]] = {}
 
     def add_keys(self, batch: pa.RecordBatch) -> np.ndarray:
         """Take a batch's names, numbers and labels. Returns which rows have a label (N,)."""
@@ -177,6 +179,7 @@ class Surveyor:
         face = _integers(batch, "face_id", np.int32)
         spelling = _numbers(self._spellings, batch, "emotion")
         self._keys.append((clip, frame, face, spelling, self._subjects(batch, clip)))
+        self._take_sizes(batch, clip)
         return spelling >= 0
 
     def add_states(self, states: np.ndarray) -> None:
@@ -191,11 +194,20 @@ class Surveyor:
         self._keys, self._states = [keys], [state]
         names = (self._clips.all, self._spellings.all, self._people.all)
         clip, frame, face, spelling, subject = keys
-        return Rows(clip, frame, face, spelling, subject, state, *names)
+        sizes = [self._size_by_clip.get(number) for number in range(len(self._clips.all))]
+        return Rows(clip, frame, face, spelling, subject, state, *names, sizes)
 
     def subjects_from(self) -> tuple[str, ...]:
         """Where people are known from: the subject column, file names, both or nothing."""
         return tuple(sorted(self._sources))
+
+    def _take_sizes(self, batch: pa.RecordBatch, clip: np.ndarray) -> None:
+        """Keep the first size of each clip that is not known yet."""
+        width, height = (_integers(batch, name, np.int32) for name in SIZE_COLUMNS)
+        known = np.flatnonzero((width > 0) & (height > 0) & (clip >= 0))
+        clips, first = np.unique(clip[known], return_index=True)
+        for number, row in zip(clips.tolist(), known[first].tolist(), strict=True):
+            self._size_by_clip.setdefault(number, [int(width[row]), int(height[row])])
 
     def _subjects(self, batch: pa.RecordBatch, clip: np.ndarray) -> np.ndarray:
         """Each row's person: the column's, else the one that the file name tells, else -1."""

@@ -21,8 +21,8 @@ from safetensors import SafetensorError
 from safetensors.numpy import load_file, save
 
 import mien
-from mien.emotion.features import feature_set
 from mien.errors import InputError, ModelError
+from mien.face.features import feature_set
 from mien.files import sha256
 
 MODEL_VERSION = 1

@@ -13,9 +13,9 @@ from typing import Any, Protocol
 import numpy as np
 
 from mien.config import TrainSettings
-from mien.emotion.features import FEATURE_SETS, FeatureSet
 from mien.emotion.runs import FitRun
 from mien.errors import InputError, missing_extra
+from mien.face.features import FEATURE_SETS, FeatureSet
 
 Progress = Callable[[str, int, int], None]  # what is being done, done, in all
 

@@ -14,11 +14,12 @@ from typing import Any
 import numpy as np
 
 from mien.corpora.cache import is_large, open_matrix
+from mien.corpora.frame_size import UNKNOWN_SIZE_PX, frame_sizes_by_clip
 from mien.corpora.labels import canonical_label
 from mien.corpora.matrix import Matrix, OnRows, read_matrix
 from mien.corpora.problems import FACE, Rows
 from mien.corpora.survey import Survey, refuse, survey_of
-from mien.emotion.features import FeatureSet
+from mien.face.features import FeatureSet
 from mien.tables import POINT_COUNT, LandmarkSource
 
 
@@ -40,26 +41,39 @@ class FeatureRows:
 
     gives_rows = True  # for an estimator: need not become an array
 
-    def __init__(self, points: np.ndarray, *, rows: np.ndarray, features: FeatureSet) -> None:
-        """points: (R, 1434) float32, in memory or mapped; rows: (N,) which of them."""
+    def __init__(
+        self,
+        points: np.ndarray,
+        *,
+        rows: np.ndarray,
+        features: FeatureSet,
+        size_px: Any = UNKNOWN_SIZE_PX,
+    ) -> None:
+        """points: (R, 1434) float32, in memory or mapped; rows: (N,) which of them.
+        size_px: (2,) or (R, 2) width and height of the frames."""
         self._points = np.asarray(points)  # a memmap is twice as slow to index
         self._rows = rows
         self._features = features
+        self._size_px = np.asarray(size_px)
         self.shape = (len(rows), features.value_count)
 
     def __len__(self) -> int:
         return len(self._rows)
 
     def __getitem__(self, index: slice | np.ndarray) -> np.ndarray:
-        points = self._points[self._rows[index]]
-        return self._features.compute(points.reshape(-1, POINT_COUNT, 3))
+        rows = self._rows[index]
+        size_px = self._size_px if self._size_px.ndim == 1 else self._size_px[rows]
+        points = self._points[rows].reshape(-1, POINT_COUNT, 3)
+        return self._features.compute(points, size_px=size_px)
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
         return np.asarray(self[:], dtype)
 
     def some(self, rows: np.ndarray) -> FeatureRows:
         """The same of fewer rows; nothing is fetched yet."""
-        return FeatureRows(self._points, rows=self._rows[rows], features=self._features)
+        return FeatureRows(
+            self._points, rows=self._rows[rows], features=self._features, size_px=self._size_px
+        )
 
 
 @dataclass(frozen=True)
@@ -107,7 +121,14 @@ def _labelled(matrix: Matrix, features: FeatureSet) -> LabelledFrames:
     has_face = rows.state[is_labelled] == FACE
     usable = is_labelled[has_face]
     return LabelledFrames(
-        features=FeatureRows(matrix.points, rows=usable, features=features),
+        features=FeatureRows(
+            matrix.points,
+            rows=usable,
+            features=features,
+            size_px=frame_sizes_by_clip(
+                rows.clip_names, sizes_px=rows.clip_sizes_px, clip_of=rows.clip
+            ),
+        ),
         labels=vocabulary[rows.spelling[usable]].astype(str),
         subjects=people[rows.subject[usable]],
         clip_of=clip_of[has_face],

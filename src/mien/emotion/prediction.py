@@ -15,14 +15,15 @@ import numpy as np
 import onnxruntime
 import pyarrow as pa
 
+from mien.corpora.frame_size import SIZE_COLUMNS, UNKNOWN_SIZE_PX, frame_sizes_of
 from mien.corpora.problems import FACE, INFINITE, PARTIAL, point_states
 from mien.emotion.checkpoint import GRAPH, ModelCard, load_card
-from mien.emotion.features import feature_set
 from mien.errors import ModelError, TableError
+from mien.face.features import feature_set
 from mien.tables import POINT_COLUMNS, points_of
 
 KEPT_COLUMNS = ("video_filename", "frame_num", "time_s", "emotion", "subject", "face_id")
-PREDICT_COLUMNS = (*KEPT_COLUMNS, *POINT_COLUMNS)
+PREDICT_COLUMNS = (*KEPT_COLUMNS, *SIZE_COLUMNS, *POINT_COLUMNS)
 
 onnxruntime.disable_telemetry_events()
 
@@ -60,8 +61,12 @@ def load_model(folder: str | Path, *, threads: int = 1) -> Model:
     return Model(card, session)
 
 
-def probabilities(model: Model, points: np.ndarray) -> np.ndarray:
-    """(N, C) float32 probabilities; NaN rows where there is no face. points: (N, 478, 3).
+def probabilities(
+    model: Model, points: np.ndarray, *, size_px: Any = UNKNOWN_SIZE_PX
+) -> np.ndarray:
+    """(N, C) float32 probabilities; NaN rows where there is no face.
+
+    points: (N, 478, 3) fractions; size_px: (2,) or (N, 2) width and height of the frames.
 
     Raises TableError when a row has some but not all coordinates, or an infinite one.
     """
@@ -79,7 +84,9 @@ def probabilities(model: Model, points: np.ndarray) -> np.ndarray:
     is_face = state == FACE
     if is_face.any():
         features = feature_set(model.card.feature_set, version=model.card.feature_version)
-        values = np.ascontiguousarray(features.compute(points[is_face]))
+        sizes = np.broadcast_to(np.asarray(size_px), (len(points), 2))
+        values = features.compute(points[is_face], size_px=sizes[is_face])
+        values = np.ascontiguousarray(values)
         found[is_face] = model.session.run(["probabilities"], {"features": values})[0]
     return found
 
@@ -92,7 +99,7 @@ def predict_batches(model: Model, batches: Iterable[pa.RecordBatch]) -> Iterator
     """
     for batch in batches:
         try:
-            found = probabilities(model, points_of(batch))
+            found = probabilities(model, points_of(batch), size_px=frame_sizes_of(batch))
         except TableError as error:
             raise TableError(f"{_where(batch)}: {error}") from error
         yield _prediction_batch(batch, found, model.labels)

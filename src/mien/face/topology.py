@@ -5,12 +5,17 @@ eye is at the larger x. Points 0-467 are MediaPipe's face mesh; 468-472 are the
 right iris and 473-477 the left one, centre first.
 
 Source: the connection lists of MediaPipe's face mesh (Apache-2.0), joined here
-into lines that can be drawn in one stroke.
+into lines that can be drawn in one stroke. Regions are mien's own.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mien.tables import POINT_COUNT
 
 RIGHT_IRIS_CENTER = 468
 LEFT_IRIS_CENTER = 473
@@ -95,3 +100,80 @@ def points_of_part(name: str) -> tuple[int, ...]:
     36
     """
     return tuple(dict.fromkeys(point for contour in PARTS[name] for point in contour.points))
+
+
+# The mesh numbers its midline and right half first, 0-247, then the left half in the right
+# one's order. An iris is its centre, then its rim from image right over the top and image left:
+# in the mirror, image right and image left change places.
+_MIDLINE = (
+    *(0, 1, 2, 4, 5, 6, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19),
+    *(94, 151, 152, 164, 168, 175, 195, 197, 199, 200),
+)
+_RIGHT_HALF = tuple(point for point in range(248) if point not in _MIDLINE)
+_LEFT_HALF = tuple(range(248, 468))
+_RIGHT_IRIS_POINTS = (468, 469, 470, 471, 472)
+_LEFT_IRIS_POINTS = (473, 476, 475, 474, 477)
+
+
+def _mirror_map() -> NDArray[np.intp]:
+    partner = np.arange(POINT_COUNT)
+    right, left = (*_RIGHT_HALF, *_RIGHT_IRIS_POINTS), (*_LEFT_HALF, *_LEFT_IRIS_POINTS)
+    partner[list(right)], partner[list(left)] = left, right
+    partner.setflags(write=False)
+    return partner
+
+
+# (478,) the partner of each point across the midline; a point on the midline is its own.
+MIRROR = _mirror_map()
+
+# Points that expression barely moves, and whose depth the landmark model knows: for alignment.
+# Temples, forehead and jaw are steadier in the flesh, but their depth follows the head's turn:
+# docs/decisions/0009-pose-free.md has the figures.
+STABLE = (
+    *(8, 9),  # between the brows
+    *(168, 6, 197, 195, 122, 351, 196, 419),  # bridge of the nose
+    *(1, 2, 4, 19, 94),  # ridge of its tip, down to the lip
+    *(33, 133, 263, 362),  # corners of the eyes
+    *(31, 35, 113, 130, 226, 261, 265, 342, 359, 446),  # outer rim of the orbits
+)
+
+_RIGHT_REGIONS: dict[str, tuple[int, ...]] = {
+    "brow": (46, 52, 53, 55, 63, 65, 66, 70, 105, 107, 124, 156),
+    "eye": (
+        *(7, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31, 33, 35, 56, 110, 112, 113, 130, 133, 144),
+        *(145, 153, 154, 155, 157, 158, 159, 160, 161, 163, 173, 189, 190, 221, 222, 223, 224),
+        *(225, 226, 228, 229, 230, 231, 232, 233, 243, 244, 246, 247, *_RIGHT_IRIS_POINTS),
+    ),
+    "temple": (21, 34, 71, 127, 139, 143, 162),
+    "cheek": (
+        *(36, 47, 50, 93, 100, 101, 111, 116, 117, 118, 119, 120, 121, 123, 137, 142, 147),
+        *(177, 187, 192, 203, 205, 206, 207, 212, 213, 214, 216, 227, 234),
+    ),
+    "jaw": (58, 132, 135, 136, 138, 149, 150, 169, 170, 172, 210, 215),
+}
+_CENTRAL_REGIONS: dict[str, tuple[int, ...]] = {  # their midline and right half
+    "forehead": (8, 9, 10, 54, 67, 68, 69, 103, 104, 108, 109, 151),
+    "nose": (
+        *(1, 2, 3, 4, 5, 6, 19, 20, 44, 45, 48, 49, 51, 59, 60, 64, 75, 79, 94, 97, 98, 99),
+        *(102, 114, 115, 122, 125, 126, 128, 129, 131, 134, 141, 166, 168, 174, 188, 193, 195),
+        *(196, 197, 198, 209, 217, 218, 219, 220, 235, 236, 237, 238, 239, 240, 241, 242, 245),
+    ),
+    "mouth": (
+        *(0, 11, 12, 13, 14, 15, 16, 17, 18, 37, 38, 39, 40, 41, 42, 43, 57, 61, 62, 72, 73),
+        *(74, 76, 77, 78, 80, 81, 82, 83, 84, 85, 86, 87, 88, 89, 90, 91, 92, 95, 96, 106, 146),
+        *(164, 165, 167, 178, 179, 180, 181, 182, 183, 184, 185, 186, 191),
+    ),
+    "chin": (32, 140, 148, 152, 171, 175, 176, 194, 199, 200, 201, 202, 204, 208, 211),
+}
+
+
+def _mirrored(points: tuple[int, ...]) -> tuple[int, ...]:
+    return tuple(sorted(MIRROR[list(points)].tolist()))
+
+
+# What part of the face a point belongs to: each of the 478 in exactly one region.
+REGIONS: dict[str, tuple[int, ...]] = {
+    **{name: tuple(sorted({*half, *_mirrored(half)})) for name, half in _CENTRAL_REGIONS.items()},
+    **{f"right {name}": points for name, points in _RIGHT_REGIONS.items()},
+    **{f"left {name}": _mirrored(points) for name, points in _RIGHT_REGIONS.items()},
+}

@@ -12,7 +12,8 @@ import numpy as np
 
 from mien.config import ExtractSettings
 from mien.errors import VideoError
-from mien.recording.facemesh import BUNDLE_SHA256, EXTRACTOR, FaceMesh
+from mien.face.bundle import BUNDLE_SHA256
+from mien.recording.facemesh import EXTRACTOR, FaceMesh
 from mien.recording.parts import ClipParts, Rows
 from mien.recording.smoothing import OneEuroFilter
 from mien.recording.sources import Source

@@ -12,12 +12,7 @@ pixels are (P, 3) float32: +x image right, +y image down, +z away from the camer
 
 from __future__ import annotations
 
-import hashlib
 import math
-import os
-import zipfile
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -26,11 +21,9 @@ from typing import Any
 import cv2
 import numpy as np
 
-from mien.errors import ModelError
+from mien.face.bundle import BUNDLE_PATH, open_bundle, silent_stderr
 from mien.tables import POINT_COUNT
 
-BUNDLE_PATH = Path(__file__).parent / "assets" / "face_landmarker.task"
-BUNDLE_SHA256 = "64184e229b263107bc2b804c6625db1341ff2bb731874b0bcc2fe6544e0bc9ff"
 EXTRACTOR = "mien-facemesh 1"  # raised when the same frames would give other points
 
 _DETECTOR_PX = 128
@@ -79,7 +72,7 @@ class FaceMesh:
     """Both models, each on one thread. Not for use by two threads at once."""
 
     def __init__(self, bundle: Path = BUNDLE_PATH) -> None:
-        models = _open_bundle(bundle)
+        models = open_bundle(bundle)
         self._detector = _Model(models["face_detector.tflite"])
         self._landmarks = _Model(models["face_landmarks_detector.tflite"])
         self._crops: dict[int, np.ndarray] = {}  # by channels
@@ -158,7 +151,7 @@ class _Model:
     def __init__(self, content: bytes) -> None:
         from ai_edge_litert.interpreter import Interpreter
 
-        with _silent_stderr():  # it announces its delegate at every start
+        with silent_stderr():  # it announces its delegate at every start
             self._interpreter = Interpreter(model_content=content, num_threads=1)
             self._interpreter.allocate_tensors()
         self._input = self._interpreter.tensor(self._interpreter.get_input_details()[0]["index"])
@@ -184,39 +177,6 @@ class _Model:
         return {
             size: self._interpreter.get_tensor(index)[0] for size, index in self._outputs.items()
         }
-
-
-@contextmanager
-def _silent_stderr() -> Iterator[None]:
-    """Drop what native code writes to the error stream. A failure still raises."""
-    try:
-        kept = os.dup(2)
-    except OSError:  # a program without an error stream
-        yield
-        return
-    with open(os.devnull, "wb") as nothing:
-        os.dup2(nothing.fileno(), 2)
-    try:
-        yield
-    finally:
-        os.dup2(kept, 2)
-        os.close(kept)
-
-
-@cache
-def _open_bundle(bundle: Path) -> dict[str, bytes]:
-    """File name -> content. Raises ModelError unless it is the published bundle."""
-    try:
-        content = bundle.read_bytes()
-    except OSError as error:
-        raise ModelError(f"no landmark model at {bundle}: install mien again") from error
-    found = hashlib.sha256(content).hexdigest()
-    if found != BUNDLE_SHA256:
-        raise ModelError(
-            f"{bundle} has SHA-256 {found[:12]}…, wanted {BUNDLE_SHA256[:12]}…: install mien again"
-        )
-    with zipfile.ZipFile(bundle) as archive:
-        return {name: archive.read(name) for name in archive.namelist()}
 
 
 def _letterboxed(image: np.ndarray) -> tuple[np.ndarray, np.ndarray, float]:

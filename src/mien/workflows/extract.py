@@ -21,10 +21,11 @@ import mien
 from mien.config import ExtractSettings, checked
 from mien.corpora.index import LabelFile, label_of, read_label_file
 from mien.errors import InputError, TableError, VideoError
+from mien.face.bundle import BUNDLE_SHA256
 from mien.files import redacted, replacing, without_credentials
 from mien.recording.cluster import extract_on_cluster
 from mien.recording.extract import ClipDone, extract_frames, part_key
-from mien.recording.facemesh import BUNDLE_SHA256, EXTRACTOR
+from mien.recording.facemesh import EXTRACTOR
 from mien.recording.parts import ClipParts, left_behind, points_in
 from mien.recording.pool import extract_all
 from mien.recording.sources import Source, find_sources
