@@ -15,6 +15,7 @@ from mien.cli import app
 from mien.config import ExtractSettings, Settings, TrainSettings
 from mien.corpora.index import CLIP_COLUMNS, EMOTION_COLUMNS, SUBJECT_COLUMNS
 from mien.corpora.labels import ALIASES
+from mien.emotion.facs import rules_markdown
 from mien.tables import COLUMN_MEANINGS, COLUMN_TYPES, SCHEMA_VERSION
 
 DOCS = Path(__file__).parent
@@ -103,7 +104,36 @@ def _unindented(text: str) -> str:
     return re.sub(r"(?m)^ *(mien .*)$", r"    \1", text)
 
 
-PAGES = {"data.md": data_page, "settings.md": settings_page, "cli.md": cli_page}
+RESULTS = DOCS.parent / "benchmarks" / "results"
+
+
+def facs_page() -> str:
+    scores = (RESULTS / "facs_levels.txt").read_text("utf-8")
+    scores = scores[scores.index("measured on") :]
+    return (
+        "# facs: emotions by published rules\n\n"
+        "`facs` needs no training. It reads the 52 blendshapes of a face as action units of the "
+        "Facial Action Coding System (FACS), 0-1, and asks how much of every published "
+        "combination is there: the geometric mean of its units (with 0.1 added to each, so that "
+        "one unit that was not seen does not silence the rest). A label has the evidence of its "
+        "strongest rule, less half of the strongest unit that speaks against it. Neutral has a "
+        "fixed evidence of 0.15, which a rule must exceed. A softmax at a temperature of 0.05 "
+        "makes probabilities of it.\n\n" + rules_markdown() + "\n## Scores\n\n"
+        "On photographs of the public repository muxspace/facial_expressions, labelled by "
+        "students. The first half of the people is the one that the choices above were made on; "
+        "the second is nearer to what other people will give. Balanced over five: Neutral, Happy, "
+        "Surprise, Angry and Sad, "
+        "the labels of 80 people or more. Printed by `benchmarks/facs_levels.py`.\n\n"
+        "```\n" + scores + "```\n"
+    )
+
+
+PAGES = {
+    "data.md": data_page,
+    "settings.md": settings_page,
+    "cli.md": cli_page,
+    "facs.md": facs_page,
+}
 
 
 def main() -> None:

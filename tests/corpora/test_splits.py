@@ -6,12 +6,19 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.model_selection import train_test_split
 
-from mien.corpora.splits import end_of_clips, leaky_random_frames, person_disjoint
+from mien.corpora.splits import (
+    end_of_clips,
+    leaky_clip_disjoint,
+    leaky_random_frames,
+    person_disjoint,
+)
 from mien.errors import TableError
 
 ROWS = st.lists(
     st.tuples(st.sampled_from("ABC"), st.sampled_from(["p", "q", "r", "s", None])), min_size=2
 )
+
+DEALT = [["p1", "p4", "p6"], ["p0", "p2"], ["p3", "p5", "p7"]]  # saved folds depend on it
 
 
 @pytest.mark.parametrize("count", [2, 7, 100, 9574])
@@ -60,6 +67,40 @@ def test_the_seed_deals_people_into_other_folds() -> None:
     )
     assert all((a.test == b.test).all() for a, b in zip(first, again, strict=True))
     assert any((a.test != b.test).any() for a, b in zip(first, other, strict=True))
+
+
+def test_the_people_that_a_seed_deals_stay_the_same() -> None:
+    labels = ["A", "B", "B", "C"] * 6
+    subjects = [None, *(f"p{index // 3}" for index in range(23))]
+    held_out = [
+        sorted({subjects[row] for row in split.test})
+        for split in person_disjoint(labels, subjects=subjects, folds=3, seed=42)
+    ]
+    assert held_out == DEALT
+
+
+@given(rows=ROWS, folds=st.integers(2, 6), seed=st.integers(0, 3))
+@settings(deadline=None, max_examples=60)
+def test_no_clip_stands_on_both_sides_of_a_clip_disjoint_split(
+    rows: list, folds: int, seed: int
+) -> None:
+    labels, clips = np.array([r[0] for r in rows]), np.array([str(r[1]) for r in rows])
+    if len(set(clips)) < 2:
+        with pytest.raises(TableError, match="1 clip: a clip-disjoint split needs two or more"):
+            leaky_clip_disjoint(labels, clips=clips, folds=folds, seed=seed)
+        return
+    splits = leaky_clip_disjoint(labels, clips=clips, folds=folds, seed=seed)
+    assert len(splits) == min(folds, len(set(clips)))
+    for split in splits:
+        assert len(split.test) and not set(clips[split.train]) & set(clips[split.test])
+    assert sorted(np.concatenate([s.test for s in splits]).tolist()) == list(range(len(rows)))
+
+
+def test_a_clip_disjoint_split_is_leaky_about_people() -> None:
+    people = np.repeat(["p", "q"], 20)
+    clips = np.array([f"{person}{index // 2}" for index, person in enumerate(people)])
+    splits = leaky_clip_disjoint(["A", "B"] * 20, clips=clips, folds=5, seed=0)
+    assert all(set(people[split.test]) <= set(people[split.train]) for split in splits)
 
 
 def test_the_end_of_each_clip_is_held_out_whatever_the_order_of_rows() -> None:

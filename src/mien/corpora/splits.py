@@ -75,6 +75,28 @@ def person_disjoint(
     ]
 
 
+def leaky_clip_disjoint(
+    labels: Sequence[str] | np.ndarray,
+    *,
+    clips: Sequence[str | int] | np.ndarray,
+    folds: int,
+    seed: int,
+) -> list[Split]:
+    """Folds over clips: each clip is held out exactly once, labels balanced as they allow.
+
+    Leaky about people: no frame of a held-out clip is learnt from, but the person in it
+    is, from other clips. labels, clips: N each. Fewer clips than `folds` give as many
+    folds as clips.
+    Raises TableError with fewer than two clips, MissingExtraError without scikit-learn.
+    """
+    names, clip_of = np.unique(np.asarray(clips), return_inverse=True)
+    if len(names) < 2:
+        raise TableError(f"{len(names)} clip: a clip-disjoint split needs two or more")
+    label_of = np.unique(np.asarray(labels).astype(str), return_inverse=True)[1]
+    fold_count = min(folds, len(names))
+    return [Split(train, test) for train, test in _folds(label_of, clip_of, fold_count, seed)]
+
+
 def end_of_clips(
     clips: Sequence[str | int] | np.ndarray, *, frame_nums: Sequence[int] | np.ndarray
 ) -> Split:
