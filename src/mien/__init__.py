@@ -32,6 +32,7 @@ _HOMES = {  # name -> the module that it lives in
     "read_landmarks": "mien.tables",
     "record": "mien.workflows.extract",
     "report": "mien.workflows.report",
+    "simulate": "mien.workflows.simulate",
     "train": "mien.workflows.train",
 }
 __all__ = ["__version__", *_HOMES]
