@@ -1,6 +1,7 @@
 """Recipe seed is the reference's network, and a scikit-learn classifier."""
 
 import numpy as np
+import onnxruntime
 import pytest
 import torch
 from sklearn.base import clone
@@ -9,7 +10,7 @@ from sklearn.model_selection import cross_val_score
 from sklearn.preprocessing import LabelEncoder
 
 from mien.config import TrainSettings
-from mien.emotion.contract import RECIPES, find_recipe
+from mien.emotion.contract import find_recipe
 from mien.emotion.mlp import MlpClassifier, from_weights
 from mien.errors import InputError
 
@@ -95,25 +96,29 @@ def test_weights_give_the_model_back(data) -> None:
     np.testing.assert_array_equal(again.predict_proba(X), model.predict_proba(X))
 
 
-def test_an_unknown_recipe_is_named_with_those_there_are() -> None:
-    with pytest.raises(InputError, match="no recipe 'sed': mien has seed, mlp"):
-        find_recipe("sed")
-
-
-@pytest.mark.parametrize("name", RECIPES)
-def test_every_recipe_keeps_the_contract(name: str, tmp_path) -> None:
-    recipe = RECIPES[name]
-    random = np.random.default_rng(0)
-    X = recipe.features.compute(random.uniform(size=(12, 478, 3)).astype(np.float32))
-    assert X.shape == (12, recipe.features.value_count)
-    assert X.dtype == np.float32
-    y = np.array(["b", "a"] * 6)
-    model = recipe.build(TrainSettings(epochs=1, hidden_units=4), ["a", "b", "c"])
-    model.fit(X, y, rows=np.arange(8))
-    probabilities = model.predict_proba(X)
-    assert model.classes_.tolist() == ["a", "b", "c"]
-    np.testing.assert_allclose(probabilities.sum(axis=1), 1, atol=1e-5)
-    assert clone(model).get_params() == model.get_params()
-    assert all(isinstance(value, np.ndarray) for value in model.weights().values())
+def test_deeper_networks_with_dropout_give_back_from_their_weights(data, tmp_path) -> None:
+    X, y = data
+    shape = dict(hidden_layers=2, dropout=0.5, hidden_units=8)
+    model = MlpClassifier(epochs=3, batch_rows=16, standardise=True, **shape).fit(X, y)
+    again = from_weights(model.weights(), labels=model.classes_.tolist(), **shape)
+    np.testing.assert_array_equal(again.predict_proba(X), model.predict_proba(X))
+    np.testing.assert_array_equal(
+        model.predict_proba(X), model.predict_proba(X)
+    )  # asked: no chance
     model.write_onnx(tmp_path / "model.onnx")
-    assert (tmp_path / "model.onnx").stat().st_size > 0
+    session = onnxruntime.InferenceSession(tmp_path / "model.onnx")
+    np.testing.assert_allclose(
+        session.run(None, {"features": X})[0], model.predict_proba(X), atol=1e-6
+    )
+
+
+def test_a_rare_label_is_answered_more_often_when_it_has_an_equal_say() -> None:
+    random = np.random.default_rng(1)
+    X = random.normal(size=(400, 4)).astype(np.float32)
+    y = np.where(X[:, 0] + random.normal(size=400) > 1.8, "rare", "common")
+    found = {
+        kind: (MlpClassifier(class_weight=kind, epochs=40, batch_rows=32).fit(X, y).predict(X))
+        for kind in (None, "sqrt", "balanced")
+    }
+    shares = [float((answers == "rare").mean()) for answers in found.values()]
+    assert shares[0] < shares[1] < shares[2]

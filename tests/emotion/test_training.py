@@ -1,6 +1,7 @@
 """Fitting in chunks, going on after a stop, stopping early: the same bits each time."""
 
 import sys
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -8,13 +9,17 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 
 from mien.config import TrainSettings
-from mien.emotion import mlp, runs, training
+from mien.emotion import devices, mlp, runs, training
+from mien.emotion.batches import epoch_order
 from mien.emotion.contract import find_recipe
 from mien.emotion.frames import FeatureRows
 from mien.emotion.mlp import MlpClassifier, seeded_network
 from mien.emotion.runs import FitRun, RunFolder, TrainingRun
+from mien.emotion.targets import class_weights, set_aside
 from mien.emotion.training import Plan, fit_network
 from mien.errors import InputError, MissingExtraError
 from mien.face.features import FEATURE_SETS
@@ -103,6 +108,171 @@ def test_a_training_that_was_stopped_ends_with_the_same_bits(
     np.testing.assert_array_equal(finished.predict_proba(X), whole.predict_proba(X))
 
 
+def test_one_thread_or_two_end_with_the_same_bits_when_batches_have_parts(data) -> None:
+    X, y = data
+    found = []
+    before = torch.get_num_threads()
+    try:
+        for threads in (1, 2):
+            torch.set_num_threads(threads)
+            network = seeded_network(12, 2, hidden_units=8, seed=0)
+            plan = Plan(epochs=3, learning_rate=0.01, batch_rows=17, shards=2)
+            targets = (y == "Sad").astype(np.int64)
+            losses = fit_network(network, X, targets=targets, rows=np.arange(90), plan=plan)
+            found.append((losses, network.state_dict()))
+            assert torch.get_num_threads() == threads
+    finally:
+        torch.set_num_threads(before)
+    assert found[0][0] == found[1][0]
+    for name, value in found[0][1].items():
+        assert torch.equal(value, found[1][1][name])
+
+
+@pytest.mark.parametrize("shards", [2, 3, 5])
+def test_parts_of_a_batch_add_up_to_it(data, shards: int) -> None:
+    """Ninety rows in batches of four: some shards have nothing to do."""
+    X, y = data
+    targets = (y == "Sad").astype(np.int64)
+    options = dict(epochs=4, learning_rate=0.01, batch_rows=4, class_weights=np.ones(2, np.float32))
+    networks, losses = [], []
+    for count in (1, shards):
+        networks.append(seeded_network(12, 2, hidden_units=8, seed=0))
+        losses.append(
+            fit_network(
+                networks[-1],
+                X,
+                targets=targets,
+                rows=np.arange(90),
+                plan=Plan(shards=count, **options),
+                validation=np.arange(7),
+            )
+        )
+    assert losses[0] == pytest.approx(losses[1], abs=1e-5)
+    for name, value in networks[0].state_dict().items():
+        torch.testing.assert_close(networks[1].state_dict()[name], value, atol=1e-4, rtol=0)
+
+
+def learning_rates(monkeypatch: pytest.MonkeyPatch, data, **options: Any) -> list[float]:
+    """The rate of each step of a training on 90 rows in batches of 30."""
+    X, y = data
+    rates: list[float] = []
+    step = torch.optim.Adam.step
+
+    def noted(self: torch.optim.Adam, *args: Any) -> Any:
+        rates.append(self.param_groups[0]["lr"])
+        return step(self, *args)
+
+    monkeypatch.setattr(torch.optim.Adam, "step", noted)
+    plan = Plan(epochs=4, learning_rate=0.1, batch_rows=30, **options)
+    network = seeded_network(12, 2, hidden_units=4, seed=0)
+    fit_network(network, X, targets=np.zeros(90, np.int64), rows=np.arange(90), plan=plan)
+    return rates
+
+
+def test_the_learning_rate_rises_and_follows_half_a_cosine(data, monkeypatch) -> None:
+    assert learning_rates(monkeypatch, data) == [0.1] * 12
+    rates = learning_rates(monkeypatch, data, schedule="cosine", warm_up=0.25)
+    assert rates[:3] == pytest.approx([0.025, 0.05, 0.075])
+    assert rates[3] == 0.1 and rates[-1] < 0.01
+    assert rates[3:] == sorted(rates[3:], reverse=True)
+    assert rates[3 + 9 // 3] == pytest.approx(0.1 * 0.75)  # a third of the way: cos 60 degrees
+    level = learning_rates(monkeypatch, data, warm_up=0.25)
+    assert level[3:] == [0.1] * 9 and level[:3] == rates[:3]
+
+
+def test_a_long_gradient_is_shortened_and_a_short_one_is_left(data) -> None:
+    X, y = data
+    targets, lengths = (y == "Sad").astype(np.int64), []
+    for most in (None, 1e-3, 1e3):
+        network = seeded_network(12, 2, hidden_units=8, seed=0)
+        plan = Plan(epochs=1, learning_rate=0.001, max_gradient_norm=most)
+        fit = training._Fit(network, X, targets, plan)
+        fit.full_batch(np.arange(90))
+        gradients = [parameter.grad for parameter in network.parameters()]
+        lengths.append(float(torch.nn.utils.get_total_norm(gradients)))
+    assert lengths[1] == pytest.approx(1e-3, rel=1e-3)
+    assert lengths[2] == lengths[0] > 0.01
+
+
+def test_augmented_values_are_the_epoch_s_own_and_never_checked(data) -> None:
+    """Each batch of each epoch has its own random numbers; validation sees values as they are."""
+    X, y = data
+    first: list[float] = []
+
+    def augment(values: np.ndarray, random: np.random.Generator) -> np.ndarray:
+        first.append(float(random.random()))
+        return np.zeros_like(values)
+
+    network = seeded_network(12, 2, hidden_units=8, seed=0)
+    targets = (y == "Sad").astype(np.int64)
+    plan = Plan(epochs=3, learning_rate=0.1, batch_rows=45, augment=augment, seed=7)
+    fit_network(network, X, targets=targets, rows=np.arange(90), plan=plan, validation=np.arange(9))
+    expected = [
+        np.random.default_rng([7, epoch, batch]).random() for epoch in range(3) for batch in (0, 1)
+    ]
+    assert sorted(first) == sorted(expected)
+    assert not network[0].weight.grad.any()  # all it saw was zero
+
+
+def test_label_smoothing_and_class_weights_are_torch_s_own(data) -> None:
+    X, y = data
+    targets = (y == "Sad").astype(np.int64)
+    weights = np.array([0.5, 2.0], np.float32)
+    plan = Plan(epochs=1, learning_rate=0.1, class_weights=weights, label_smoothing=0.2)
+    network = seeded_network(12, 2, hidden_units=8, seed=0)
+    losses = torch.nn.functional.cross_entropy(
+        network(torch.from_numpy(X)),
+        torch.from_numpy(targets),
+        torch.from_numpy(weights),
+        label_smoothing=0.2,
+        reduction="none",
+    )
+    fit = training._Fit(network, X, targets, plan)
+    assert fit.full_batch(np.arange(90)) == pytest.approx(float(losses.mean().detach()), abs=1e-6)
+    plain = training._Fit(network, X, targets, Plan(epochs=1, learning_rate=0.1))
+    weighted = float(fit.loss(np.arange(90)))  # no smoothing when nothing is learnt
+    own = [plain.loss(np.flatnonzero(targets == label)) for label in (0, 1)]
+    share = np.bincount(targets) / 90
+    assert weighted == pytest.approx((share * weights * own).sum(), abs=1e-6)
+
+
+@given(st.lists(st.integers(0, 4), min_size=1, max_size=60))
+def test_class_weights_are_1_on_average_and_even_out_the_classes(numbers: list[int]) -> None:
+    numbers = np.array(numbers)
+    counts = np.bincount(numbers, minlength=5)
+    is_there = counts > 0
+    for kind in ("balanced", "sqrt"):
+        weights = class_weights(numbers, class_count=5, kind=kind)
+        assert weights[numbers].mean() == pytest.approx(1, abs=1e-5)
+        assert (weights[~is_there] == 1).all()
+        say = (weights * counts)[is_there]
+        expected = np.ones(len(say)) if kind == "balanced" else np.sqrt(counts[is_there])
+        np.testing.assert_allclose(say / say.sum(), expected / expected.sum(), atol=1e-5)
+    assert class_weights(numbers, class_count=5, kind=None) is None
+
+
+def test_an_unknown_class_weight_is_refused() -> None:
+    with pytest.raises(InputError, match="class_weight is 'even': give balanced, sqrt or none"):
+        class_weights(np.zeros(3, np.int64), class_count=2, kind="even")
+
+
+@given(st.integers(0, 2**32), st.integers(1, 9), st.lists(st.integers(1, 50), min_size=1))
+def test_an_epoch_has_every_clip_once_with_like_lengths_together(seed, size, lengths) -> None:
+    class Clips:
+        shape = (len(lengths), 1, 1)
+
+    rows = np.arange(len(lengths))
+    assert sorted(epoch_order(Clips(), rows, size, seed=[seed]).tolist()) == rows.tolist()
+    Clips.lengths = np.array(lengths)
+    order = epoch_order(Clips(), rows, size, seed=[seed])
+    assert sorted(order.tolist()) == rows.tolist()
+    np.testing.assert_array_equal(order, epoch_order(Clips(), rows, size, seed=[seed]))
+    if len(lengths) <= 16 * size:
+        batches = [Clips.lengths[order[start : start + size]] for start in rows[::size]]
+        spans = sorted((batch.min(), batch.max()) for batch in batches)
+        assert all(before[1] <= after[0] for before, after in pairwise(spans))
+
+
 def test_a_damaged_checkpoint_begins_again(data, tmp_path: Path) -> None:
     X, y = data
     MlpClassifier(hidden_units=8, epochs=3).fit(X, y, run=FitRun("a", folder=tmp_path))
@@ -124,7 +294,7 @@ def test_early_stopping_keeps_the_best_epoch_and_learns_from_nobody_set_aside(da
         hidden_units=64, epochs=200, learning_rate=0.05, batch_rows=8, patience=4
     ).fit(X, noise, groups=people)
     assert 5 <= len(model.loss_history_) < 200
-    learnt, checked = mlp._set_aside(np.arange(90), noise, people, seed=0)
+    learnt, checked = set_aside(np.arange(90), noise, people, seed=0)
     assert not set(people[learnt]) & set(people[checked])
     assert len(learnt) + len(checked) == 90
     best_epoch = len(model.loss_history_) - 4
@@ -146,7 +316,7 @@ def test_early_stopping_keeps_the_best_epoch_and_learns_from_nobody_set_aside(da
 def test_who_is_set_aside_is_a_fifth_or_the_smallest_person(people: list[str], most: int) -> None:
     labels = np.array(["x", "y"] * 50)
     for seed in range(12):
-        learnt, checked = mlp._set_aside(np.arange(100), labels, np.array(people), seed=seed)
+        learnt, checked = set_aside(np.arange(100), labels, np.array(people), seed=seed)
         assert 0 < len(checked) <= most and len(learnt) + len(checked) == 100
 
 
@@ -156,7 +326,7 @@ def test_setting_a_whole_class_aside_is_refused() -> None:
     refused = 0
     for seed in range(12):
         try:
-            learnt, _ = mlp._set_aside(np.arange(100), labels, people, seed=seed)
+            learnt, _ = set_aside(np.arange(100), labels, people, seed=seed)
             assert set(labels[learnt]) == {"x", "y"}
         except InputError as error:
             assert "leaves nothing of 'x' to learn from" in str(error)
@@ -187,7 +357,7 @@ def test_a_recipe_is_built_with_the_settings_that_were_asked_for() -> None:
         assert asked | {"batch_rows": batch_rows, "learning_rate": 0.5} == {
             key: built[key] for key in (*asked, "batch_rows", "learning_rate")
         }
-    with pytest.raises(InputError, match="leave out batch_rows"):
+    with pytest.raises(InputError, match="recipe seed has no batch_rows: leave it out"):
         find_recipe("seed").build(TrainSettings(batch_rows=8), ["a", "b"])
 
 
@@ -195,8 +365,8 @@ def test_a_gpu_that_is_not_there_is_told() -> None:
     if torch.cuda.is_available():
         pytest.skip("there is one")
     with pytest.raises(InputError, match="finds no CUDA GPU here: use the device auto or cpu"):
-        training.chosen_device("cuda")
-    assert training.chosen_device("auto") == "cpu"
+        devices.chosen_device("cuda")
+    assert devices.chosen_device("auto") == "cpu"
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA GPU")
@@ -317,7 +487,7 @@ def test_auto_precision_is_exact_in_one_batch_and_the_processor_s_in_small_ones(
 ) -> None:
     for is_there in (False, True):
         monkeypatch.setattr(mlp, "has_bfloat16", lambda device, there=is_there: there)
-        assert not MlpClassifier(precision="auto")._plan().bfloat16
-        assert MlpClassifier(precision="auto", batch_rows=8)._plan().bfloat16 == is_there
-        assert not MlpClassifier(precision="float32", batch_rows=8)._plan().bfloat16
-    assert training.has_bfloat16("cpu") in (False, True)
+        assert not MlpClassifier(precision="auto")._plan(None).bfloat16
+        assert MlpClassifier(precision="auto", batch_rows=8)._plan(None).bfloat16 == is_there
+        assert not MlpClassifier(precision="float32", batch_rows=8)._plan(None).bfloat16
+    assert devices.has_bfloat16("cpu") in (False, True)

@@ -1,7 +1,7 @@
-"""One hidden layer, ReLU, softmax, as a scikit-learn classifier.
+"""Hidden layers, ReLU, softmax, as a scikit-learn classifier.
 
-With its defaults it is the reference's network and training; batches, scaling
-and early stopping make it recipe `mlp`.
+With its defaults it is the reference's network and training; batches, scaling, balance
+and dropout make it recipe `mlp`.
 
 Shapes: N rows, F values a row, C classes.
 """
@@ -11,35 +11,31 @@ from __future__ import annotations
 import warnings
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Literal, Self
 
 import numpy as np
 import torch
 from sklearn.base import BaseEstimator, ClassifierMixin
 
+from mien.emotion.batches import Augment, RowSource, rows_of
+from mien.emotion.devices import chosen_device, has_bfloat16
+from mien.emotion.layers import Dropout
 from mien.emotion.runs import FitRun
-from mien.emotion.training import (
-    CHUNK_ROWS,
-    Plan,
-    RowSource,
-    chosen_device,
-    fit_network,
-    has_bfloat16,
-)
-from mien.errors import InputError
-
-_VALIDATION_SHARE = 0.1
-_STRETCH_ROWS = 100
+from mien.emotion.targets import ClassWeight, class_numbers, class_weights, set_aside
+from mien.emotion.training import CHUNK_ROWS, Plan, fit_network
 
 
 class MlpClassifier(ClassifierMixin, BaseEstimator):
-    """Linear -> ReLU -> Linear, fitted by training.fit_network.
+    """Linear -> ReLU, hidden_layers times, -> Linear, fitted by training.fit_network.
 
     classes: every label there is, so that folds which lack one agree; None takes y's own.
     Labels are numbered in sorted order, as LabelEncoder does.
     batch_rows: rows a step; None for all. standardise: scale each value by the mean and
     deviation of the rows learnt from. patience: stop after so many epochs without a
     better loss on a tenth of the people (or rows), which are then not learnt from.
+    dropout: share of hidden units that a row learnt from does without. class_weight:
+    None, "balanced" or "sqrt", see targets.py. augment: done to rows learnt from, such as
+    a FaceAugmentation. schedule: of the learning rate, "constant" or "cosine".
     device: "cpu", "cuda" or "auto". precision: of the products, "float32", "bfloat16" or
     "auto", which takes the latter in small batches on processors that have it.
     """
@@ -56,6 +52,12 @@ class MlpClassifier(ClassifierMixin, BaseEstimator):
         standardise: bool = False,
         weight_decay: float = 0.0,
         patience: int | None = None,
+        hidden_layers: int = 1,
+        dropout: float = 0.0,
+        class_weight: ClassWeight | None = None,
+        label_smoothing: float = 0.0,
+        augment: Augment | None = None,
+        schedule: Literal["constant", "cosine"] = "constant",
         device: str = "cpu",
         precision: str = "float32",
     ) -> None:
@@ -68,6 +70,12 @@ class MlpClassifier(ClassifierMixin, BaseEstimator):
         self.standardise = standardise
         self.weight_decay = weight_decay
         self.patience = patience
+        self.hidden_layers = hidden_layers
+        self.dropout = dropout
+        self.class_weight = class_weight
+        self.label_smoothing = label_smoothing
+        self.augment = augment
+        self.schedule = schedule
         self.device = device
         self.precision = precision
 
@@ -86,19 +94,27 @@ class MlpClassifier(ClassifierMixin, BaseEstimator):
         stopping sets some aside. run: where checkpoints go, and what to go on from.
         Raises InputError when a label is not among `classes`.
         """
-        X = _rows_of(X)
+        X = rows_of(X)
         y = np.asarray(y)
         rows = np.arange(len(y)) if rows is None else rows
         self.classes_ = (
             np.unique(y[rows]) if self.classes is None else np.array(sorted(self.classes))
         )
         self.n_features_in_ = X.shape[1]
-        targets = _numbers(y, rows, self.classes_)
+        targets = class_numbers(y, rows, self.classes_)
         learnt, checked = rows, None
         if self.patience is not None:
-            learnt, checked = _set_aside(rows, y, groups, seed=self.seed)
+            learnt, checked = set_aside(rows, y, groups, seed=self.seed)
         self.network_ = seeded_network(
-            self.n_features_in_, len(self.classes_), hidden_units=self.hidden_units, seed=self.seed
+            self.n_features_in_,
+            len(self.classes_),
+            hidden_units=self.hidden_units,
+            hidden_layers=self.hidden_layers,
+            dropout=self.dropout,
+            seed=self.seed,
+        )
+        weights = class_weights(
+            targets[learnt], class_count=len(self.classes_), kind=self.class_weight
         )
         scaling = _scaling(X, learnt) if self.standardise else None
         self.loss_history_ = fit_network(
@@ -106,7 +122,7 @@ class MlpClassifier(ClassifierMixin, BaseEstimator):
             X,
             targets=targets,
             rows=learnt,
-            plan=self._plan(),
+            plan=self._plan(weights),
             validation=checked,
             run=run,
         )
@@ -114,7 +130,7 @@ class MlpClassifier(ClassifierMixin, BaseEstimator):
             _fold_in(scaling, self.network_[0])
         return self
 
-    def _plan(self) -> Plan:
+    def _plan(self, weights: np.ndarray | None) -> Plan:
         device = chosen_device(self.device)
         is_rough = self.precision == "bfloat16"
         if self.precision == "auto" and self.batch_rows is not None:
@@ -128,11 +144,15 @@ class MlpClassifier(ClassifierMixin, BaseEstimator):
             seed=self.seed,
             device=device,
             bfloat16=is_rough,
+            class_weights=weights,
+            label_smoothing=self.label_smoothing,
+            augment=self.augment,
+            schedule=self.schedule,
         )
 
     def predict_proba(self, X: RowSource) -> np.ndarray:
         """(N, C) float32 probabilities of X (N, F), in the order of classes_."""
-        X = _rows_of(X)
+        X = rows_of(X)
         probabilities = np.empty((X.shape[0], len(self.classes_)), np.float32)
         with torch.inference_mode():
             for start in range(0, len(probabilities), CHUNK_ROWS):
@@ -161,7 +181,13 @@ def from_weights(
     model = MlpClassifier(classes=tuple(labels), **params)
     model.classes_ = np.array(labels)
     model.hidden_units, model.n_features_in_ = weights["0.weight"].shape
-    model.network_ = _network(model.n_features_in_, len(labels), model.hidden_units)
+    model.network_ = _network(
+        model.n_features_in_,
+        len(labels),
+        hidden_units=model.hidden_units,
+        hidden_layers=model.hidden_layers,
+        dropout=model.dropout,
+    )
     model.network_.load_state_dict(
         {name: torch.from_numpy(np.array(value)) for name, value in weights.items()}, strict=True
     )
@@ -171,12 +197,12 @@ def from_weights(
 
 
 def seeded_network(
-    value_count: int, class_count: int, *, hidden_units: int, seed: int
+    value_count: int, class_count: int, *, seed: int, **shape: Any
 ) -> torch.nn.Sequential:
     """The untrained network, the same for a seed; torch's own random state is left as it was."""
     with torch.random.fork_rng(devices=[]):
         torch.random.default_generator.manual_seed(seed)
-        return _network(value_count, class_count, hidden_units)
+        return _network(value_count, class_count, **shape)
 
 
 def write_onnx(network: torch.nn.Module, path: Path, *, value_count: int) -> None:
@@ -196,12 +222,26 @@ def write_onnx(network: torch.nn.Module, path: Path, *, value_count: int) -> Non
         )
 
 
-def _network(value_count: int, class_count: int, hidden_units: int) -> torch.nn.Sequential:
-    return torch.nn.Sequential(
-        torch.nn.Linear(value_count, hidden_units),
-        torch.nn.ReLU(),
-        torch.nn.Linear(hidden_units, class_count),
-    )
+def _network(
+    value_count: int,
+    class_count: int,
+    *,
+    hidden_units: int,
+    hidden_layers: int = 1,
+    dropout: float = 0.0,
+) -> torch.nn.Sequential:
+    layers: list[torch.nn.Module] = []
+    for number in range(hidden_layers):
+        layers += [torch.nn.Linear(hidden_units if number else value_count, hidden_units)]
+        layers += [torch.nn.ReLU(), *([_RowDropout(dropout)] if dropout else [])]
+    return torch.nn.Sequential(*layers, torch.nn.Linear(hidden_units, class_count))
+
+
+class _RowDropout(Dropout):
+    """The same for rows: x is (b, channels)."""
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return super().forward(x.unsqueeze(1)).squeeze(1)
 
 
 class _Scaling(torch.nn.Module):
@@ -214,11 +254,6 @@ class _Scaling(torch.nn.Module):
 
     def forward(self, values: torch.Tensor) -> torch.Tensor:
         return (values - self.mean) * self.scale
-
-
-def _rows_of(X: Any) -> RowSource:
-    """What gives rows as it is; anything else, such as a DataFrame or lists, as an array."""
-    return X if getattr(X, "gives_rows", False) else np.asarray(X, np.float32)
 
 
 def _scaling(X: RowSource, rows: np.ndarray) -> _Scaling:
@@ -241,39 +276,3 @@ def _fold_in(scaling: _Scaling, layer: torch.nn.Linear) -> None:
     weight = layer.weight.double() * scaling.scale.double()
     layer.bias.copy_(layer.bias.double() - weight @ scaling.mean.double())
     layer.weight.copy_(weight)
-
-
-def _set_aside(
-    rows: np.ndarray, labels: np.ndarray, groups: np.ndarray | None, *, seed: int
-) -> tuple[np.ndarray, np.ndarray]:
-    """Rows to learn from and rows to stop by: other people, or where fewer than three are
-    known, other stretches of the table. A tenth is set aside; a fifth at most, or the
-    one person with the fewest rows."""
-    known = None if groups is None else groups[rows].astype(str)
-    if known is None or len(np.unique(known)) < 3:
-        known = rows // max(1, min(_STRETCH_ROWS, len(rows) // 20))
-    people, member = np.unique(known, return_inverse=True)
-    share = _VALIDATION_SHARE * len(rows)
-    sizes, aside, count = np.bincount(member), [], 0
-    for person in np.random.default_rng(seed).permutation(len(people)):
-        if count < share and count + sizes[person] <= max(2 * share, sizes.min()):
-            aside.append(person)
-            count += sizes[person]
-    is_aside = np.isin(member, aside)
-    lost = set(labels[rows].tolist()) - set(labels[rows[~is_aside]].tolist())
-    if lost:
-        raise InputError(
-            f"setting a tenth of the rows aside for patience leaves nothing of {sorted(lost)[0]!r} "
-            "to learn from: the table is too small for early stopping, leave out patience"
-        )
-    return rows[~is_aside], rows[is_aside]
-
-
-def _numbers(y: np.ndarray, rows: np.ndarray, classes: np.ndarray) -> np.ndarray:
-    """(N,) int64 class numbers; rows that are not learnt from may hold any label."""
-    unknown = set(y[rows].tolist()) - set(classes.tolist())
-    if unknown:
-        raise InputError(
-            f"label {sorted(unknown)[0]!r} is not among the classes {classes.tolist()}"
-        )
-    return np.minimum(np.searchsorted(classes, y.astype(classes.dtype)), len(classes) - 1)
