@@ -16,6 +16,7 @@ from mien.config import ExtractSettings, Settings, TrainSettings
 from mien.corpora.index import CLIP_COLUMNS, EMOTION_COLUMNS, SUBJECT_COLUMNS
 from mien.corpora.labels import ALIASES
 from mien.emotion.facs import rules_markdown
+from mien.emotion.prediction_table import CLIP_MEANINGS, FRAME_MEANINGS
 from mien.tables import COLUMN_MEANINGS, COLUMN_TYPES, SCHEMA_VERSION
 
 DOCS = Path(__file__).parent
@@ -58,7 +59,14 @@ def data_page() -> str:
         "and RAVDESS's file names. Labels take one vocabulary: "
         + "; ".join(f"{label} ({', '.join(spellings)})" for label, spellings in ALIASES.items())
         + "; others are kept as they are.\n"
+        + _meanings("Predictions: a row a frame", FRAME_MEANINGS)
+        + _meanings("… and a row a clip", CLIP_MEANINGS)
     )
+
+
+def _meanings(title: str, meanings: dict[str, str]) -> str:
+    rows = [f"| `{name}` | {text.replace('|', chr(92) + '|')} |" for name, text in meanings.items()]
+    return "\n".join(["", f"## {title}", "", "| column | meaning |", "|---|---|", *rows, ""])
 
 
 def settings_page() -> str:

@@ -23,6 +23,7 @@ THIRD_PARTIES = {  # package -> the only stages that may import it
     "PIL": {"recording"},
     "ai_edge_litert": {"recording", "face"},
     "torch": {"emotion"},
+    "captum": {"emotion"},
     "onnx": {"emotion"},
     "onnxruntime": {"emotion"},
     "safetensors": {"emotion"},

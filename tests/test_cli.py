@@ -186,7 +186,8 @@ def test_an_altered_model_is_one_line_and_code_2(run, landmarks_file: Path, tmp_
 def test_the_demo_ends_with_the_paths_of_table_figure_and_report(run, tmp_path: Path) -> None:
     code, out, errors = run("demo", "-o", tmp_path / "demo")
     assert code == 0, errors
-    assert "leaky" in out and "nobody can be held out" in out and "ODbL" in out
+    assert "leaky" in out and "People never seen" in out and "ODbL" in out
+    assert "1001_DFA_HAP_XX.flv" in out and "of 6, facs" in out and "One actor is no measure" in out
     paths = [line.split(maxsplit=1)[1] for line in out.strip().splitlines()[-4:]]
     assert [Path(path).name for path in paths] == [
         "landmarks.parquet", "overlay.png", "model", "report.html",

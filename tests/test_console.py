@@ -10,7 +10,9 @@ import pytest
 
 from mien import cli, console
 from mien.tables import write_table
+from mien.workflows.evaluate import evaluate
 from mien.workflows.overlay import OverlayResult
+from tests.emotion.tables import write_people
 
 HOSTILE = "[red]a[/] :smile: \x1b[2J\nb\r\\[/]"
 SHOWN = "[red]a[/] :smile: \\x1b[2J\\nb\\r\\[/]"
@@ -34,6 +36,39 @@ def test_a_skipped_clip_steers_no_terminal(capsys: pytest.CaptureFixture[str]) -
     result = OverlayResult(missing_clips=[HOSTILE])
     console.show_overlay(result)
     assert capsys.readouterr().err == f"skipped: {SHOWN}: not in the folder of videos\n"
+
+
+def test_recipes_are_compared_and_probabilities_judged_on_people_never_seen(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    table = write_people(tmp_path / "p.parquet", people=6, frames=2)
+    results = evaluate(table, recipe="logistic", folds=2, beside=()).results
+    console.show_scores(results)
+    printed = capsys.readouterr().out
+    start = printed.index("On the same clips; below, differences from logistic:")
+    compared, judged = printed[start:].rstrip().rsplit("\n\n", 1)
+    assert [line.split()[0] for line in compared.split("\n")[2:4]] == ["logistic", "majority"]
+    assert results.honest is not None
+    found = results.honest.measures
+    assert found is not None
+    assert found.sets is not None
+    ece, sets = judged.split("\n")
+    assert ece.startswith(f"Probabilities (temperature): ECE {found.reliability.ece.value:.3f}")
+    assert sets.startswith(f"90 % sets hold the true label {100 * found.sets.coverage.value:.1f} %")
+    assert f"with {found.sets.mean_size.value:.2f} labels on average" in sets
+    surest = next(point.accuracy for point in found.selective.at if point.coverage == 0.7)
+    assert f"the surest 70 % of clips, it is right {100 * surest.value:.1f} %" in sets
+
+
+def test_where_nobody_is_held_out_nothing_is_compared_or_judged(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    table = write_people(tmp_path / "p.parquet", people=1)
+    console.show_scores(evaluate(table, hidden_units=4, epochs=1).results)
+    printed = capsys.readouterr().out
+    assert "End of each clip, label by label" in printed
+    assert printed.rstrip().endswith("a moment later.")
+    assert "ECE" not in printed
 
 
 @pytest.fixture

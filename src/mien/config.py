@@ -51,10 +51,25 @@ class ExtractSettings(Settings):
     )
 
 
-class TrainSettings(Settings):
-    """How a recipe is trained and who is held out. The defaults are the reference's own."""
+RecipeName = Literal[
+    "majority",
+    "facs",
+    "seed",
+    "logistic",
+    "svm",
+    "blend",
+    "kernel",
+    "mlp",
+    "temporal",
+    "lstm",
+    "cnn",
+]
 
-    recipe: Literal["seed", "mlp"] = Field("seed", description="the model and its features")
+
+class TrainSettings(Settings):
+    """How a recipe is trained, calibrated and scored. None leaves a choice to the recipe."""
+
+    recipe: RecipeName = Field("seed", description="the model and its features")
     split: Literal["subject", "time", "random-frame"] = Field(
         "subject",
         description="what the saved model never sees: people; the end of each clip; "
@@ -64,17 +79,52 @@ class TrainSettings(Settings):
     seed: int = Field(
         0, ge=0, lt=2**32, description="weights and folds; splits keep random_state 42"
     )
-    epochs: int = Field(20, ge=1, description="passes over all rows")
-    learning_rate: float = Field(0.001, gt=0, description="Adam's step size")
-    hidden_units: int = Field(256, ge=1, description="width of the hidden layer")
+    epochs: int | None = Field(
+        None, ge=1, description="passes over all rows; none: the recipe's own, 20 for seed"
+    )
+    learning_rate: float | None = Field(
+        None, gt=0, description="the largest step; none: the recipe's own, 0.001 for seed"
+    )
+    hidden_units: int | None = Field(
+        None, ge=1, description="width of a hidden layer; none: the recipe's own, 256 for seed"
+    )
     batch_rows: int | None = Field(
-        None, ge=1, description="rows a step; none: the recipe's own, all for seed, 1,024 for mlp"
+        None, ge=1, description="rows (or clips) a step; none: the recipe's own, all for seed"
     )
     patience: int | None = Field(
         None,
         ge=1,
         description="stop after so many epochs without a better loss on a tenth of the people "
         "learnt from, who are then set aside for it; none: run every epoch",
+    )
+    class_weight: Literal["auto", "none", "balanced", "sqrt"] = Field(
+        "auto",
+        description="weight of rare labels in the loss: alike (none), equal say for each "
+        "(balanced), half-way (sqrt); auto: the recipe's own",
+    )
+    causal: bool = Field(
+        False, description="for clips: a frame's answer depends on no later frame, as live"
+    )
+    calibration: Literal["auto", "none", "temperature", "bias", "isotonic"] = Field(
+        "auto",
+        description="how probabilities are made to be believed, learnt on people set aside in "
+        "turn; auto: temperature, and none for majority, facs and seed",
+    )
+    calibration_folds: int | None = Field(
+        None,
+        ge=2,
+        le=20,
+        description="so many times people are set aside for it; none: the recipe's own, 2 or 3",
+    )
+    balance: float = Field(
+        0.0,
+        ge=0,
+        le=1,
+        description="towards rare labels: 0 answers what is likeliest, 1 as if all labels were "
+        "equally common (the log of their share is subtracted with this weight)",
+    )
+    coverage: float = Field(
+        0.9, gt=0.5, lt=1, description="share of true labels that the sets of labels promise"
     )
     max_folds: int | None = Field(
         None,

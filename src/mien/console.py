@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from mien.evaluation.metrics import Score
     from mien.evaluation.results import Results
     from mien.workflows.cache import Cache
+    from mien.workflows.demo import RealClip
     from mien.workflows.extract import ExtractResult
     from mien.workflows.fetch import Fetched
     from mien.workflows.overlay import OverlayResult
@@ -92,9 +93,11 @@ def show_overlay(result: OverlayResult) -> None:
 
 
 def show_scores(results: Results) -> None:
-    """Every way of holding out side by side, frames and clips, and what the gap means."""
+    """Every way of holding out side by side, recipes compared, how far to believe the answers."""
+    from mien.evaluation.answer_sentences import console_lines
+    from mien.evaluation.comparison import comparison_text
     from mien.evaluation.metrics import report_text
-    from mien.evaluation.report import gap_text
+    from mien.evaluation.sentences import gap_text
 
     table = Table(box=None, pad_edge=False, header_style="bold")
     table.add_column("held out", no_wrap=True)
@@ -115,15 +118,35 @@ def show_scores(results: Results) -> None:
         say(line)
     for sentence in gap_text(results):
         say(sentence)
+    if results.comparison is not None and len(results.comparison.lines) > 1:
+        first = results.comparison.lines[0].recipe
+        lines = comparison_text(results.comparison).split("\n")
+        for line in ("", f"On the same clips; below, differences from {first}:", *lines, ""):
+            say(line)
+    for line in console_lines(shown.measures) if shown.measures else ():
+        say(line)
     for text in results.warnings:
         warn(f"note: {text}")
 
 
-def show_predicted(result: Predicted) -> None:
-    """The clips' answers, and where the frames' are."""
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    for name in ("clip", "predicted", "probability", "frames with a face"):
+def show_real_clips(clips: Sequence[RealClip]) -> None:
+    """The six real clips: what they are labelled, and what was answered."""
+    table = Table(box=None, pad_edge=False, header_style="bold", title_justify="left")
+    for name in ("real clip", "labelled", "model's answer", "facs"):
         table.add_column(name)
+    for clip in clips:
+        answers = (clip.by_model or "no face", clip.by_facs or "no face")
+        table.add_row(_plain(clip.clip), _plain(clip.label), *map(_plain, answers))
+    out.print(table)
+
+
+def show_predicted(result: Predicted) -> None:
+    """The clips' answers, where the frames' are, and what a reader must know of the model."""
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    answer = [] if result.coverage is None else [f"answer at {result.coverage:.0%}"]
+    faces = "faces" if answer else "frames with a face"
+    for name in ("clip", "predicted", "probability", *answer, faces):
+        table.add_column(name, no_wrap=name in answer)
     rows = result.clips.to_pylist()
     for row in rows[:CLIPS_SHOWN]:
         chosen = row["predicted"]
@@ -131,6 +154,7 @@ def show_predicted(result: Predicted) -> None:
             _plain(row["video_filename"]),
             _plain(chosen or "unknown"),
             f"{row[f'p_{chosen}']:.2f}" if chosen else "-",
+            *(_plain(_answer(row)) for _ in answer),
             str(row.get("frames_with_face", "")),
         )
     out.print(table)
@@ -138,6 +162,8 @@ def show_predicted(result: Predicted) -> None:
         say(f"and {len(rows) - CLIPS_SHOWN} clips more")
     if result.frames_without_face:
         say(f"{result.frames_without_face} frames have no face and so no probability")
+    for note in result.notes:
+        say(f"note: {note}")
     show_paths(path for path in (result.path, result.clips_path) if path is not None)
 
 
@@ -173,6 +199,15 @@ def _score(score: Score) -> str:
         return "-"
     interval = "" if math.isnan(score.low) else f" ({score.low:.2f}-{score.high:.2f})"
     return f"{score.value:.3f}{interval}"
+
+
+def _answer(row: dict[str, Any]) -> str:
+    """A clip's answer in words; an unknown one says how many labels remain possible."""
+    if row["set"] is None:
+        return f"{row['answer']} (no face)"
+    if "|" in row["set"] or not row["set"]:
+        return f"{row['answer']} ({_count(len([*filter(None, row['set'].split('|'))]), 'label')})"
+    return str(row["answer"])
 
 
 def _count(number: int, noun: str, plural: str = "") -> str:

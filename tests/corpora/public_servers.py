@@ -226,8 +226,8 @@ class _Connection(BaseHTTPRequestHandler):
 
     def _write(self, body: bytes) -> None:
         try:
+            self.asked.sent_bytes += len(body)  # first: who asked may be done before this goes on
             self.wfile.write(body)
             self.wfile.flush()
-            self.asked.sent_bytes += len(body)
         except OSError:  # who asked has gone
             pass

@@ -4,11 +4,21 @@ import json
 import shutil
 from pathlib import Path
 
+import numpy as np
 import pytest
 
-from mien.emotion.checkpoint import load_card, load_weights, replacing_folder
+from mien.emotion.checkpoint import (
+    Calibrations,
+    calibrations_of,
+    load_card,
+    load_neutral_reference,
+    load_weights,
+    replacing_folder,
+)
+from mien.emotion.facs import FacsClassifier
 from mien.emotion.prediction import load_model
 from mien.errors import InputError, ModelError
+from tests.emotion.model_folders import calibration, save
 
 OWN = ("model.json",)
 
@@ -28,8 +38,7 @@ def test_a_model_folder_says_what_it_is(model: Path) -> None:
     card = load_card(model)
     assert card.labels == ["Angry", "Happy", "Sad"]
     assert (card.feature_set, card.feature_version, card.value_count) == ("raw-points", 1, 1434)
-    assert card.window is None
-    assert card.calibration is None
+    assert (card.unit, card.window) == ("frame", None)
     assert card.held_out.split == "subject"
     assert len(card.held_out.people) == 2
     assert card.held_out.frames + card.trained_on.frames == 58
@@ -38,7 +47,7 @@ def test_a_model_folder_says_what_it_is(model: Path) -> None:
 
 def test_nothing_in_a_model_folder_is_a_pickle(model: Path) -> None:
     for path in model.iterdir():
-        assert path.suffix in (".json", ".onnx", ".safetensors", ".png", ".html")
+        assert path.suffix in (".json", ".onnx", ".safetensors", ".png", ".html", ".md")
 
 
 @pytest.mark.parametrize("name", ["weights.safetensors", "model.onnx"])
@@ -60,7 +69,16 @@ def test_a_missing_file_is_refused(model: Path, name: str) -> None:
 @pytest.mark.parametrize(
     ("changes", "words"),
     [
-        ({"schema_version": 2}, "schema version 2, this mien reads 1; it is newer: update mien"),
+        ({"schema_version": 1}, "version 1, this mien reads 2; it is older: train the model again"),
+        ({"schema_version": 3}, "schema version 3, this mien reads 2; it is newer: update mien"),
+        ({"unit": "gone"}, "lacks unit"),
+        ({"unit": "film"}, "unit: Input should be 'frame' or 'clip', got 'film'"),
+        ({"unit": "clip"}, "model.json says features of 1434 values a frame of a clip"),
+        ({"window": 0}, "window: Input should be greater than or equal to 1, got 0"),
+        ({"window": 60}, "a window of 60 frames, but a model of frames"),
+        ({"calibration": {}}, "calibration lacks frames, clips: train the model again"),
+        ({"calibration": {"frames": None, "clips": {}}}, "of clips: calibration lacks labels"),
+        ({"calibration": {"frames": 1, "clips": None}}, "of frames: calibration is 1, wanted"),
         ({"schema_version": "gone"}, "has no schema_version"),
         ({"mood": 1, "aura": 2}, "has aura, mood, which this mien does not know"),
         ({"calibration": "gone"}, "lacks calibration"),
@@ -79,6 +97,45 @@ def test_a_model_that_differs_is_refused_by_name(model: Path, changes: dict, wor
         load_model(model)
     assert words in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+def test_the_calibrations_of_frames_and_of_clips_come_back(model: Path) -> None:
+    labels = ["Angry", "Happy", "Sad"]
+    learnt = calibration(labels)
+    change_card(model, calibration={"frames": None, "clips": learnt.to_json()})
+    found = calibrations_of(load_card(model))
+    assert (found.frames, found.clips) == (None, learnt)
+    change_card(model, calibration=None)
+    assert calibrations_of(load_card(model)) == Calibrations(None, None)
+
+
+def test_another_models_calibration_is_refused(model: Path) -> None:
+    learnt = calibration(["Angry", "Happy"]).to_json()
+    change_card(model, calibration={"frames": learnt, "clips": None})
+    with pytest.raises(ModelError, match="of frames: calibration is for labels .*the same model"):
+        load_card(model)
+
+
+def test_the_neutral_reference_lies_beside_the_weights_and_is_none_of_them(tmp_path: Path) -> None:
+    reference = np.arange(52, dtype=np.float64)
+    facs = FacsClassifier().fit(np.empty((0, 52)), np.array(["Happy", "Sad"]))
+    with_one = save(tmp_path / "one", facs, "blendshapes", neutral_reference=reference)
+    without = save(tmp_path / "none", facs, "blendshapes")
+    found = load_neutral_reference(with_one)
+    assert found is not None and found.dtype == np.float32
+    np.testing.assert_array_equal(found, reference)
+    assert load_neutral_reference(without) is None
+    assert load_weights(with_one).keys() == load_weights(without).keys() == facs.weights().keys()
+
+
+@pytest.mark.parametrize("reference", [np.zeros(51), np.full(52, np.nan)])
+def test_a_neutral_reference_that_does_not_fit_is_refused(
+    tmp_path: Path, reference: np.ndarray
+) -> None:
+    facs = FacsClassifier().fit(np.empty((0, 52)), np.array(["Happy", "Sad"]))
+    folder = save(tmp_path / "model", facs, "blendshapes", neutral_reference=reference)
+    with pytest.raises(ModelError, match=r"neutral_reference is \(5.,\), wanted \(52,\) finite"):
+        load_model(folder)
 
 
 def test_a_card_that_is_no_json_is_refused(model: Path) -> None:

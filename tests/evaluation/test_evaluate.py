@@ -138,7 +138,7 @@ def test_early_stopping_is_told_who_is_who(tmp_path: Path, monkeypatch) -> None:
         told.append(set() if groups is None else set(groups[rows]))
         return rows[9:], rows[:9]
 
-    monkeypatch.setattr(mlp, "_set_aside", set_aside)
+    monkeypatch.setattr(mlp, "set_aside", set_aside)
     found = evaluate_frames(frames, QUICK.model_copy(update={"patience": 2}))
     assert found.held_out is not None
     held_out = set(found.held_out.result.held_out_people)

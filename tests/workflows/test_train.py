@@ -41,8 +41,10 @@ def trained(table: Path, tmp_path_factory: pytest.TempPathFactory) -> Trained:
 
 def test_one_folder_holds_the_model_the_numbers_and_the_report(trained: Trained) -> None:
     assert sorted(os.listdir(trained.folder)) == [
-        "confusion_clips.png", "confusion_frames.png", "loss.png", "metrics.json", "model.json",
-        "model.onnx", "overlay.png", "report.html", "scores.png", "weights.safetensors",
+        "confusion_clips.png", "confusion_frames.png", "gaps.png", "loss.png", "metrics.json",
+        "model.json", "model.onnx", "model_card.md", "overlay.png", "recipes.png",
+        "reliability.png", "report.html", "risk_coverage.png", "scores.png",
+        "weights.safetensors",
     ]  # fmt: skip
     assert trained.report.is_file()
     assert sorted(os.listdir(trained.folder.parent)) == ["model"]

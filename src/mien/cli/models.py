@@ -1,4 +1,4 @@
-"""Verbs on models: train, evaluate, predict, report."""
+"""Verbs on models: train, evaluate, predict, report, explain."""
 
 from __future__ import annotations
 
@@ -14,23 +14,27 @@ from mien.config import TrainSettings
 Recipe = Annotated[
     str,
     typer.Option(
-        help="What to train: seed, the reference's own network and one batch an epoch; mlp, the "
-        "same standardised and in small batches."
+        help="What to train: majority, facs, seed (the reference's own network, one batch an "
+        "epoch), logistic, svm, blend, kernel, mlp; for how the face moves, temporal, lstm, cnn."
     ),
 ]
+Recipes = Annotated[str, typer.Option(help="As in mien train; several with commas between.")]
 SplitName = Annotated[
     str,
     typer.Option(help="Hold out: subject (people), time (each clip's end), random-frame (leaky)."),
 ]
 Folds = Annotated[int, typer.Option(help="Person-disjoint folds.")]
 Seed = Annotated[int, typer.Option(help="For the weights and the folds.")]
-Epochs = Annotated[int, typer.Option(help="Passes over all rows.")]
+Epochs = Annotated[
+    int | None, typer.Option(help="Passes over all rows; the recipe's own if not given.")
+]
 MaxFolds = Annotated[
     int | None,
     typer.Option(help="Fit only so many of the folds: a large table says enough with one."),
 ]
 BatchRows = Annotated[
-    int | None, typer.Option(help="Rows a step, 1,024 if not given; not for seed, which takes all.")
+    int | None,
+    typer.Option(help="Rows or clips a step, if not the recipe's own; seed takes all."),
 ]
 Patience = Annotated[
     int | None,
@@ -39,15 +43,50 @@ Patience = Annotated[
         help="Stop early after so many epochs without a better loss on people set aside.",
     ),
 ]
+ClassWeight = Annotated[
+    str, typer.Option(help="Of rare labels: none, balanced, sqrt, or auto, the recipe's own.")
+]
+Causal = Annotated[
+    bool, typer.Option("--causal", help="Of clips: look at no later frame, as when live.")
+]
+CalibrationName = Annotated[
+    str, typer.Option(help="none, temperature, bias, isotonic, or auto, the recipe's own.")
+]
+Balance = Annotated[
+    float, typer.Option(help="0: the likeliest label; 1: as if all labels were equally common.")
+]
+Coverage = Annotated[float, typer.Option(help="Share of true labels that sets promise to hold.")]
+Beside = Annotated[
+    str, typer.Option(help="Recipes whose scores stand beside, with commas between; '' for none.")
+]
+Subjects = Annotated[
+    Path | None, typer.Option(metavar="CSV", help="Who is in each clip, where the table lacks it.")
+]
+FoldsFile = Annotated[
+    Path | None,
+    typer.Option(metavar="JSON", help="Who is held out together; written when not there."),
+]
+Demographics = Annotated[
+    Path | None,
+    typer.Option(metavar="CSV", help="CREMA-D's VideoDemographics.csv or alike: gaps by group."),
+]
+CremaDVotes = Annotated[
+    Path | None,
+    typer.Option(metavar="CSV", help="CREMA-D's summaryTable.csv: agreement with its raters."),
+]
 Device = Annotated[str, typer.Option(help="Train on: auto, cpu or cuda.")]
 Precision = Annotated[
     str, typer.Option(help="Of the products: float32, bfloat16, or auto, by recipe and processor.")
 ]
+_FILES = ("subjects", "folds_file", "demographics", "crema_d_votes")
 
 
-def _settings(options: dict[str, Any]) -> dict[str, Any]:
-    """Those of a verb's options that are settings of training."""
-    return {name: options[name] for name in TrainSettings.model_fields if name in options}
+def _shared(options: dict[str, Any]) -> dict[str, Any]:
+    """Those of a verb's options that train and evaluate share."""
+    named = {name: options[name] for name in TrainSettings.model_fields if name in options}
+    files = {name: options[name] for name in _FILES}
+    beside = [name.strip() for name in options["beside"].split(",") if name.strip()]
+    return {**named, **files, "beside": beside}
 
 
 @app.command()
@@ -61,10 +100,20 @@ def train(
     split: SplitName = "subject",
     folds: Folds = 5,
     seed: Seed = 0,
-    epochs: Epochs = 20,
+    epochs: Epochs = None,
     max_folds: MaxFolds = None,
     batch_rows: BatchRows = None,
     patience: Patience = None,
+    class_weight: ClassWeight = "auto",
+    causal: Causal = False,
+    calibration: CalibrationName = "auto",
+    balance: Balance = 0.0,
+    coverage: Coverage = 0.9,
+    beside: Beside = "seed",
+    subjects: Subjects = None,
+    folds_file: FoldsFile = None,
+    demographics: Demographics = None,
+    crema_d_votes: CremaDVotes = None,
     device: Device = "auto",
     precision: Precision = "auto",
     resume: Annotated[
@@ -82,13 +131,15 @@ def train(
 
     Examples:
 
-        mien train landmarks.parquet --recipe seed -o model
+        mien train landmarks.parquet --recipe mlp -o model
+
+        mien train clips.parquet --recipe temporal --causal -o live
 
         mien train landmarks.parquet --split random-frame -o reference
 
         mien train emotion_landmark_dataset.parquet --max-folds 1 -o model --resume
     """
-    settings = _settings(locals())
+    shared = _shared(locals())
     from mien.workflows.train import train as run
 
     with console.StepProgress() as progress:
@@ -99,7 +150,7 @@ def train(
             tensorboard=tensorboard,
             on_progress=progress,
             on_note=console.warn,
-            **settings,
+            **shared,
         )
     console.show_scores(result.results)
     console.show_paths([result.folder, result.report])
@@ -109,31 +160,45 @@ def train(
 @stoppable(NOTHING_KEPT)
 def evaluate(
     table: Table,
-    recipe: Recipe = "seed",
+    recipe: Recipes = "seed",
     output: Annotated[
         Path | None, typer.Option("--output", "-o", help="A folder for metrics and report.")
     ] = None,
     split: SplitName = "subject",
     folds: Folds = 5,
     seed: Seed = 0,
-    epochs: Epochs = 20,
+    epochs: Epochs = None,
     max_folds: MaxFolds = None,
     batch_rows: BatchRows = None,
     patience: Patience = None,
+    class_weight: ClassWeight = "auto",
+    causal: Causal = False,
+    calibration: CalibrationName = "auto",
+    balance: Balance = 0.0,
+    coverage: Coverage = 0.9,
+    beside: Beside = "seed",
+    subjects: Subjects = None,
+    folds_file: FoldsFile = None,
+    demographics: Demographics = None,
+    crema_d_votes: CremaDVotes = None,
     device: Device = "auto",
     precision: Precision = "auto",
 ) -> None:
-    """Score a recipe on people it has not seen, beside the leaky score and the majority.
+    """Score recipes on people they have not seen, beside the leaky score and the majority.
 
-    Example:
+    Several recipes are compared on the same people, with intervals of the differences.
 
-        mien evaluate landmarks.parquet --recipe seed --folds 5 -o evaluation
+    Examples:
+
+        mien evaluate landmarks.parquet --recipe svm --folds 5 -o evaluation
+
+        mien evaluate landmarks.parquet --recipe logistic,mlp,temporal --folds-file folds.json
     """
-    settings = _settings(locals())
+    shared = _shared(locals())
     from mien.workflows.evaluate import evaluate as run
 
     with console.StepProgress() as progress:
-        result = run(table, out=output, on_progress=progress, **settings)
+        result = run(table, out=output, on_progress=progress, **shared)
     console.show_scores(result.results)
     console.show_paths([result.report] if result.report else [])
 
@@ -144,7 +209,17 @@ def predict(
     source: Annotated[
         list[str], typer.Argument(metavar="VIDEO|TABLE…", help="Recordings, or one table.")
     ],
-    model: Annotated[Path, typer.Option(help="A model folder that mien train wrote.")],
+    model: Annotated[
+        Path | None,
+        typer.Option(metavar="DIR", help="A model folder that mien train wrote; without it, facs."),
+    ] = None,
+    enrol: Annotated[
+        str | None,
+        typer.Option(
+            metavar="VIDEO|TABLE",
+            help="The same people with a neutral face, which is taken off theirs.",
+        ),
+    ] = None,
     output: Annotated[
         Path, typer.Option("--output", "-o", help="Probabilities a frame; clips go beside it.")
     ] = Path("predictions.parquet"),
@@ -152,13 +227,18 @@ def predict(
 ) -> None:
     """Predict probabilities a frame and a clip, from videos, photos or a table.
 
-    A frame without a face has no probability. Needs no torch.
+    Without --model by facs: published rules that need no training and are weak beyond
+    Neutral, Happy and Surprise (docs/facs.md). A calibrated model also gives the set of
+    labels that remain possible, and an answer, which may be "unknown". A frame without
+    a face has no probability. Needs no torch.
 
     Examples:
 
+        mien predict clip.mp4
+
         mien predict clip.mp4 --model model -o predictions.csv
 
-        mien predict landmarks.parquet --model model
+        mien predict landmarks.parquet --model model --enrol neutral.mp4
     """
     from mien.workflows.predict import predict as run
 
@@ -166,6 +246,7 @@ def predict(
         result = run(
             source,
             model=model,
+            enrol=enrol,
             out=output,
             workers=workers,
             on_start=progress.start_on,
@@ -183,10 +264,11 @@ def report(
         Path, typer.Argument(metavar="FOLDER", help="What mien train or mien evaluate wrote.")
     ],
     output: Annotated[
-        Path | None, typer.Option("--output", "-o", help="The page; report.html in the folder.")
+        Path | None,
+        typer.Option("--output", "-o", help="The page alone; else page and card in the folder."),
     ] = None,
 ) -> None:
-    """Write report.html again from a model or evaluation folder.
+    """Write report.html and model_card.md again from a model or evaluation folder.
 
     Example:
 
@@ -195,3 +277,73 @@ def report(
     from mien.workflows.report import report as run
 
     console.show_paths([run(folder, out=output)])
+
+
+@app.command()
+@stoppable(NOTHING_KEPT)
+def explain(
+    table: Table,
+    model: Annotated[
+        Path | None,
+        typer.Option(help="A model folder; without one facs, the rules that need no training."),
+    ] = None,
+    output: Annotated[
+        Path, typer.Option("--output", "-o", help="The folder for the page, figures and numbers.")
+    ] = Path("explanation"),
+    clip: Annotated[
+        list[str] | None,
+        typer.Option(help="Show this clip, by its video_filename; may be repeated."),
+    ] = None,
+    method: Annotated[
+        str,
+        typer.Option(
+            help="occlusion (any model, no torch) or integrated-gradients (networks; mien[train])."
+        ),
+    ] = "occlusion",
+    label: Annotated[
+        list[str] | None,
+        typer.Option("--class", help="Sum up this label only; may be repeated."),
+    ] = None,
+    reference: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="TABLE", help="Compare with the mean face of this table, not of TABLE."
+        ),
+    ] = None,
+    max_frames: Annotated[
+        int, typer.Option(help="Look at so many frames, evenly over the clips.")
+    ] = 2000,
+    seed: Annotated[int, typer.Option(help="Of which clips, where not all are looked at.")] = 0,
+) -> None:
+    """Find out which parts of the face moved a model's answers.
+
+    Writes a page, heat on a face for each label and clip, and all numbers. It says
+    what the model used, not what a person feels.
+
+    Examples:
+
+        mien explain landmarks.parquet --model model -o explanation
+
+        mien explain landmarks.parquet --model model --clip 1001_DFA_HAP_XX.flv
+
+        mien explain landmarks.parquet --model model --method integrated-gradients
+    """
+    from mien.evaluation.explanation_page import describe
+    from mien.workflows.explain import explain as run
+
+    with console.StepProgress() as progress:
+        result = run(
+            table,
+            model=model,
+            out=output,
+            clip=clip,
+            method=method,
+            classes=label,
+            reference=reference,
+            max_frames=max_frames,
+            seed=seed,
+            on_progress=progress,
+        )
+    for line in describe(result.explanation):
+        console.say(line)
+    console.show_paths([result.page])

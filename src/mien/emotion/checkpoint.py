@@ -12,21 +12,25 @@ import shutil
 import subprocess
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
-from safetensors import SafetensorError
+from safetensors import SafetensorError, safe_open
 from safetensors.numpy import load_file, save
 
 import mien
+from mien.emotion.calibration import Calibration
+from mien.emotion.strict_json import members
 from mien.errors import InputError, ModelError
 from mien.face.features import feature_set
 from mien.files import sha256
 
-MODEL_VERSION = 1
+MODEL_VERSION = 2
 CARD, WEIGHTS, GRAPH = "model.json", "weights.safetensors", "model.onnx"
+NEUTRAL_REFERENCE = "neutral_reference"  # beside the weights, and none of them
 
 
 class _Part(BaseModel):
@@ -63,8 +67,11 @@ class ModelCard(_Part):
     feature_set: str
     feature_version: int
     value_count: int
-    window: int | None  # frames a prediction; null: one
-    calibration: dict[str, Any] | None
+    unit: Literal["frame", "clip"] = "frame"  # what the graph takes: (N, F) or (K, T, F)
+    # Of a causal model of clips: how many frames, the newest included, decide a frame's scores.
+    # null: this frame alone, or for another model of clips all of them.
+    window: int | None = Field(ge=1)
+    calibration: dict[str, Any] | None  # {"frames": ..., "clips": ...}, see calibrations_of
     held_out: HeldOut
     trained_on: TrainedOn
     scores: dict[str, float | None]  # on who was held out; null: undefined
@@ -73,18 +80,49 @@ class ModelCard(_Part):
     files: dict[str, str] = {}  # name -> SHA-256, filled in by save_model
 
 
+@dataclass(frozen=True)
+class Calibrations:
+    """What was learnt of a model's frames and of its clips; None: nothing."""
+
+    frames: Calibration | None = None
+    clips: Calibration | None = None
+
+
+def calibrations_of(card: ModelCard) -> Calibrations:
+    """The card's calibrations, read strictly. Raises ModelError naming what differs."""
+    if card.calibration is None:
+        return Calibrations()
+    stored = members(card.calibration, ["frames", "clips"], what="calibration")
+    found: dict[str, Calibration | None] = {}
+    for unit, parameters in stored.items():
+        try:
+            found[unit] = (
+                None
+                if parameters is None
+                else Calibration.from_json(parameters, labels=card.labels)
+            )
+        except ModelError as error:
+            raise ModelError(f"of {unit}: {error}") from error
+    return Calibrations(**found)
+
+
 def save_model(
     folder: Path,
     card: ModelCard,
     *,
     weights: Mapping[str, np.ndarray],
     write_onnx: Callable[[Path], None],
+    neutral_reference: np.ndarray | None = None,
 ) -> ModelCard:
     """Write a model's three files into an existing folder. Returns the card with their hashes.
 
-    write_onnx: called with the path of the graph to write.
+    write_onnx: called with the path of the graph to write. neutral_reference: (F,) the mean
+    of the Neutral frames that it learnt from, which enrolling a person's face needs.
     """
-    (folder / WEIGHTS).write_bytes(save(dict(weights)))
+    stored = {name: np.ascontiguousarray(value) for name, value in weights.items()}
+    if neutral_reference is not None:
+        stored[NEUTRAL_REFERENCE] = np.ascontiguousarray(neutral_reference, np.float32)
+    (folder / WEIGHTS).write_bytes(save(stored))
     write_onnx(folder / GRAPH)
     files = {name: sha256(folder / name) for name in (WEIGHTS, GRAPH)}
     card = card.model_copy(update={"files": files})
@@ -114,6 +152,14 @@ def load_card(folder: str | Path) -> ModelCard:
             f"{folder / CARD}: {card.value_count} values a frame, but {features.name} "
             f"version {features.version} has {features.value_count}"
         )
+    if card.window is not None and card.unit != "clip":
+        raise ModelError(
+            f"{folder / CARD}: a window of {card.window} frames, but a model of frames"
+        )
+    try:
+        calibrations_of(card)
+    except ModelError as error:
+        raise ModelError(f"{folder / CARD}: {error}") from error
     return card
 
 
@@ -121,9 +167,32 @@ def load_weights(folder: str | Path) -> dict[str, np.ndarray]:
     """The weights by name, checked as load_card checks them."""
     load_card(folder)
     try:
-        return load_file(Path(folder) / WEIGHTS)
+        stored = load_file(Path(folder) / WEIGHTS)
     except SafetensorError as error:
         raise ModelError(f"{Path(folder) / WEIGHTS} cannot be read: {error}") from error
+    return {name: value for name, value in stored.items() if name != NEUTRAL_REFERENCE}
+
+
+def load_neutral_reference(folder: str | Path) -> np.ndarray | None:
+    """(F,) float32, what save_model was given; None when it was given nothing.
+
+    The folder must have been checked by load_card. Raises ModelError when it does not fit.
+    """
+    path = Path(folder) / WEIGHTS
+    try:
+        with safe_open(path, framework="numpy") as stored:
+            if NEUTRAL_REFERENCE not in stored.keys():  # noqa: SIM118, it is no mapping
+                return None
+            found: np.ndarray = stored.get_tensor(NEUTRAL_REFERENCE)
+    except SafetensorError as error:
+        raise ModelError(f"{path} cannot be read: {error}") from error
+    wanted = (_parse_card(Path(folder)).value_count,)
+    if found.shape != wanted or not np.isfinite(found).all():
+        raise ModelError(
+            f"{path}: {NEUTRAL_REFERENCE} is {found.shape}, wanted {wanted} finite values: "
+            "train the model again"
+        )
+    return found.astype(np.float32, copy=False)
 
 
 def check_free(folder: str | Path, *, own_files: Iterable[str]) -> Path:
@@ -263,6 +332,7 @@ def _swap(folder: Path, temporary: Path) -> None:
 
 
 def _flush(folder: Path) -> None:
-    for path in _contents(folder):
-        with open(path, "rb+") as handle:
-            os.fsync(handle.fileno())
+    for path in folder.rglob("*"):
+        if path.is_file():
+            with open(path, "rb+") as handle:
+                os.fsync(handle.fileno())

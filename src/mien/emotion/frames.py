@@ -8,19 +8,28 @@ Shapes: N rows with a face and a label, F values a row, K clips.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import os
+import tempfile
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
-from mien.corpora.cache import is_large, open_matrix
+from mien.corpora.cache import cache_folder, is_large, open_matrix
 from mien.corpora.frame_size import UNKNOWN_SIZE_PX, frame_sizes_by_clip
+from mien.corpora.index import LabelFile
 from mien.corpora.labels import canonical_label
 from mien.corpora.matrix import Matrix, OnRows, read_matrix
 from mien.corpora.problems import FACE, Rows
+from mien.corpora.subjects import with_subjects
 from mien.corpora.survey import Survey, refuse, survey_of
+from mien.face.blendshapes import BLENDSHAPE_NAMES
 from mien.face.features import FeatureSet
 from mien.tables import POINT_COUNT, LandmarkSource
+
+_KEPT_BYTES = 1 << 30
+_COMPUTED_ROWS = 1024
 
 
 @dataclass(frozen=True)
@@ -71,22 +80,93 @@ class FeatureRows:
 
     def some(self, rows: np.ndarray) -> FeatureRows:
         """The same of fewer rows; nothing is fetched yet."""
-        return FeatureRows(
-            self._points, rows=self._rows[rows], features=self._features, size_px=self._size_px
-        )
+        return self._seen_as(self._features, self._rows[rows])
+
+    def of(self, features: FeatureSet) -> FeatureRows:
+        """Other features of the same rows."""
+        return self._seen_as(features, self._rows)
+
+    def computed(self, *, on_rows: OnRows = lambda done, total: None) -> FeatureRows | Computed:
+        """All values at once, where they are dear to compute or small to keep; else as they are.
+
+        What a fit asks for again and again is then an array in memory, or mapped from
+        a file that goes when it is no longer used.
+        """
+        size = 4 * len(self) * self._features.value_count
+        if self._features.name == "raw-points" or (size > _KEPT_BYTES and not self._is_dear):
+            return self
+        values = _room(size, (len(self), self._features.value_count))
+        starts = range(0, len(self), _COMPUTED_ROWS)
+
+        def fill(start: int) -> None:
+            values[start : start + _COMPUTED_ROWS] = self[start : start + _COMPUTED_ROWS]
+
+        with ThreadPoolExecutor(os.cpu_count() or 1) as threads:
+            for start, _ in zip(starts, threads.map(fill, starts), strict=True):
+                on_rows(min(start + _COMPUTED_ROWS, len(self)), len(self))
+        return Computed(values)
+
+    @property
+    def _is_dear(self) -> bool:
+        """Whether a neural network's pass a frame is in it: 0.7 ms, against 0.02 for the rest."""
+        return any(name in BLENDSHAPE_NAMES for name in self._features.names)
+
+    def _seen_as(self, features: FeatureSet, rows: np.ndarray) -> FeatureRows:
+        return FeatureRows(self._points, rows=rows, features=features, size_px=self._size_px)
+
+
+class Computed:
+    """Values that are there already, or some rows of them: the same use as FeatureRows."""
+
+    gives_rows = True
+
+    def __init__(self, values: np.ndarray, rows: np.ndarray | None = None) -> None:
+        self._values = values
+        self._rows = np.arange(len(values)) if rows is None else rows
+        self.shape = (len(self._rows), values.shape[1])
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    def __getitem__(self, index: slice | np.ndarray) -> np.ndarray:
+        return self._values[self._rows[index]]
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
+        return np.asarray(self[:], dtype)
+
+    def some(self, rows: np.ndarray) -> Computed:
+        """The same of fewer rows; nothing is copied yet."""
+        return Computed(self._values, self._rows[rows])
+
+
+def _room(size: int, shape: tuple[int, int]) -> np.ndarray:
+    """An array in memory, or mapped from a nameless file when it is large."""
+    if size <= _KEPT_BYTES:
+        return np.empty(shape, np.float32)
+    folder = cache_folder()
+    folder.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryFile(dir=folder) as handle:
+        return np.memmap(handle, np.float32, "w+", shape=shape)
 
 
 @dataclass(frozen=True)
 class LabelledFrames:
     """What a model learns from: every row that has a face and a label, in the table's order."""
 
-    features: FeatureRows  # (N, F) float32
+    features: FeatureRows | Computed  # (N, F) float32
+    points: FeatureRows  # (N, F) of the same rows, for other features of them
     labels: np.ndarray  # (N,) str, in mien's vocabulary
     subjects: np.ndarray  # (N,) str or None
     clip_of: np.ndarray  # (N,) index into clips
     frame_nums: np.ndarray  # (N,) int64
     clips: Clips
     table_sha256: str
+
+    def seen_as(
+        self, features: FeatureSet, *, on_rows: OnRows = lambda done, total: None
+    ) -> LabelledFrames:
+        """The same frames with other features, computed once if need be: see FeatureRows."""
+        return replace(self, features=self.points.of(features).computed(on_rows=on_rows))
 
     @property
     def classes(self) -> list[str]:
@@ -99,14 +179,23 @@ class LabelledFrames:
 
 
 def read_frames(
-    source: LandmarkSource, features: FeatureSet, *, on_rows: OnRows = lambda done, total: None
+    source: LandmarkSource,
+    features: FeatureSet,
+    *,
+    subjects: LabelFile | None = None,
+    on_rows: OnRows = lambda done, total: None,
 ) -> tuple[LabelledFrames, Survey]:
     """A table's labelled frames, and a survey of all its rows.
 
-    Rows without a face or a label are counted in the survey and left out.
-    Raises TableError when the table cannot be learnt from: see survey.refuse.
+    Rows without a face or a label are counted in the survey and left out. subjects: who
+    is in each clip, see corpora.subjects; it comes before what the table says.
+    Raises TableError when the table cannot be learnt from: see survey.refuse; LabelError
+    when `subjects` names none of the clips.
     """
     matrix = open_matrix(source, on_rows=on_rows) if is_large(source) else read_matrix(source)
+    if subjects is not None:
+        rows = with_subjects(matrix.rows, subjects)
+        matrix = replace(matrix, rows=rows, subjects_from=("the subjects file",))
     found = survey_of(matrix.rows, matrix.subjects_from)
     refuse(found)
     return _labelled(matrix, features), found
@@ -120,15 +209,17 @@ def _labelled(matrix: Matrix, features: FeatureSet) -> LabelledFrames:
     clip_of, clips = _clips(rows, is_labelled, vocabulary, people)
     has_face = rows.state[is_labelled] == FACE
     usable = is_labelled[has_face]
-    return LabelledFrames(
-        features=FeatureRows(
-            matrix.points,
-            rows=usable,
-            features=features,
-            size_px=frame_sizes_by_clip(
-                rows.clip_names, sizes_px=rows.clip_sizes_px, clip_of=rows.clip
-            ),
+    points = FeatureRows(
+        matrix.points,
+        rows=usable,
+        features=features,
+        size_px=frame_sizes_by_clip(
+            rows.clip_names, sizes_px=rows.clip_sizes_px, clip_of=rows.clip
         ),
+    )
+    return LabelledFrames(
+        features=points,
+        points=points,
         labels=vocabulary[rows.spelling[usable]].astype(str),
         subjects=people[rows.subject[usable]],
         clip_of=clip_of[has_face],

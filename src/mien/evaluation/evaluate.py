@@ -1,6 +1,6 @@
 """Who-was-held-out evaluation: the leaky score, the honest one, and the majority beside them.
 
-Shapes: N labelled rows with a face, C labels.
+Shapes: N labelled rows with a face, K clips, C labels.
 """
 
 from __future__ import annotations
@@ -13,13 +13,26 @@ from dataclasses import dataclass
 import numpy as np
 
 from mien.config import TrainSettings
+from mien.corpora.frozen_folds import FrozenFolds
 from mien.corpora.splits import Split, end_of_clips, leaky_random_frames, person_disjoint
-from mien.emotion.contract import Estimator, Progress, find_recipe
+from mien.emotion.contract import Progress, Recipe, find_recipe
+from mien.emotion.fitting import (
+    Answered,
+    Calibrations,
+    Fitted,
+    calibration_folds,
+    calibration_methods,
+    fit_rows,
+)
 from mien.emotion.frames import LabelledFrames
-from mien.emotion.runs import TrainingRun
+from mien.emotion.runs import FitRun, TrainingRun
 from mien.errors import TableError
-from mien.evaluation.metrics import UNANSWERED, Record, Scores, score
+from mien.evaluation.answers import Answers
+from mien.evaluation.measures import Asked, Known, Measures, measure
+from mien.evaluation.metrics import Record, Scores, score
+from mien.face.features import FEATURE_SETS
 
+_ROWS_AT_ONCE = 4096
 TITLES = {
     "random-frame": "Random frames (leaky)",
     "subject": "People never seen",
@@ -47,6 +60,7 @@ class SplitResult(Record):
     held_out_people: list[str]  # of the first fold; empty unless split by subject
     frames: Scores
     clips: Scores
+    measures: Measures | None = None  # of clips, where people are held out
 
 
 @dataclass(frozen=True)
@@ -54,8 +68,10 @@ class FittedSplit:
     """A split's scores, and the model that its first fold gave."""
 
     result: SplitResult
-    estimator: Estimator
+    fitted: Fitted
     first: Split
+    answers: Answers  # of clips, over all folds
+    neutral_reference: np.ndarray | None  # (F,) of what the first fold learnt from
     clips_learnt_from: int
     clips_held_out: int
     people_learnt_from: int
@@ -68,6 +84,7 @@ class Evaluation:
     leaky: FittedSplit
     held_out: FittedSplit | None  # by person, or by time; None when neither is possible
     majority: SplitResult
+    majority_answers: Answers  # of the same clips as the honest split's
     warnings: list[str]
 
     @property
@@ -83,26 +100,30 @@ def evaluate_frames(
     frames: LabelledFrames,
     settings: TrainSettings,
     *,
+    known: Known | None = None,
+    folds: FrozenFolds | None = None,
     on_progress: Progress | None = None,
     run: TrainingRun | None = None,
 ) -> Evaluation:
     """Score a recipe as the reference does, on held-out people, and beside the majority.
 
-    One known person cannot be split by person: then, or when asked for, the
-    end of each clip is held out. Raises TableError when the asked split is impossible.
+    frames: with the features of the recipe, see LabelledFrames.seen_as. known: of people
+    and clips beside the table. One known person cannot be split by person: then, or when
+    asked for, the end of each clip is held out. Raises TableError when the asked split is
+    impossible.
     """
-    name, splits, warnings = _held_out_splits(frames, settings)
+    recipe = find_recipe(settings.recipe)
+    name, splits, warnings = _held_out_splits(frames, settings, folds)
     jobs = {"random-frame": [leaky_random_frames(len(frames.labels))]} | {name: splits}
-    ticks = _Ticks(sum(map(len, jobs.values())), settings.epochs, on_progress)
-    fitted = {
-        split: _fit(frames, settings, split, folds, ticks, run or TrainingRun())
-        for split, folds in jobs.items()
-        if folds
-    }
-    baseline = _majority(
-        frames, splits or jobs["random-frame"], "subject" if name == "subject" else ""
-    )
-    return Evaluation(fitted["random-frame"], fitted.get(name), baseline, warnings)
+    inner = calibration_folds(recipe, settings) if name == "subject" else 0
+    ticks = _Ticks(1 + len(splits) * (1 + inner), recipe.epochs_of(settings), on_progress)
+    job = _Job(frames, recipe, settings, ticks, run or TrainingRun(), known or Known())
+    fitted = {split: _fit(job, split, folds) for split, folds in jobs.items() if folds}
+    by_person = name == "subject"
+    baseline, answers = _majority(frames, splits or jobs["random-frame"], by_person)
+    if inner and fitted["subject"].fitted.calibrations is None:
+        warnings.append("too few people to set some aside: the probabilities are not calibrated")
+    return Evaluation(fitted["random-frame"], fitted.get(name), baseline, answers, warnings)
 
 
 @dataclass
@@ -127,16 +148,14 @@ class _Ticks:
 
 
 def _held_out_splits(
-    frames: LabelledFrames, settings: TrainSettings
+    frames: LabelledFrames, settings: TrainSettings, frozen: FrozenFolds | None
 ) -> tuple[str, list[Split], list[str]]:
     """The honest split's name, its folds, and what had to be said about it."""
     warnings = []
     if settings.split != "time":
         if len(frames.people) > 1:
-            folds = person_disjoint(
-                frames.labels, subjects=frames.subjects, folds=settings.folds, seed=settings.seed
-            )
-            if len(folds) < settings.folds:
+            folds = _by_person(frames, settings, frozen)
+            if frozen is None and len(folds) < settings.folds:
                 warnings.append(
                     f"{len(frames.people)} people give {len(folds)} folds, not {settings.folds}"
                 )
@@ -158,6 +177,16 @@ def _held_out_splits(
         return "time", [], [*warnings, f"there is only the leaky score: {error}"]
 
 
+def _by_person(
+    frames: LabelledFrames, settings: TrainSettings, frozen: FrozenFolds | None
+) -> list[Split]:
+    if frozen is not None:
+        return frozen.splits(frames.subjects, table_sha256=frames.table_sha256)
+    return person_disjoint(
+        frames.labels, subjects=frames.subjects, folds=settings.folds, seed=settings.seed
+    )
+
+
 def _why_not_by_person(frames: LabelledFrames) -> str:
     if not frames.people:
         return (
@@ -170,72 +199,117 @@ def _why_not_by_person(frames: LabelledFrames) -> str:
     )
 
 
-def _fit(
-    frames: LabelledFrames,
-    settings: TrainSettings,
-    name: str,
-    folds: list[Split],
-    ticks: _Ticks,
-    run: TrainingRun,
-) -> FittedSplit:
+@dataclass(frozen=True)
+class _Job:
+    frames: LabelledFrames
+    recipe: Recipe
+    settings: TrainSettings
+    ticks: _Ticks
+    run: TrainingRun
+    known: Known
+
+    def fit_of(self, name: str, doing: str) -> Callable[[str], FitRun]:
+        """Where the fits of a fold keep what they have, and whom they tell."""
+
+        def fit(part: str) -> FitRun:
+            doing_what = doing if not part else f"{doing}, calibration {part.rpartition('-')[2]}"
+            return self.run.fit(name + part, on_epoch=self.ticks.begin(doing_what))
+
+        return fit
+
+
+@dataclass
+class _Pool:
+    """The answers of all folds, in the folds' order."""
+
+    frames: list[np.ndarray]
+    clip_ids: list[np.ndarray]
+    clips: list[np.ndarray]
+    sets: list[np.ndarray]
+    class_sets: list[np.ndarray]
+
+    def add(self, found: Answered, calibrations: Calibrations | None) -> None:
+        if calibrations is not None:
+            found = calibrations.read(found)
+            self.sets.append(calibrations.clips.marginal.sets(found.clips))
+            self.class_sets.append(calibrations.clips.class_conditional.sets(found.clips))
+        self.frames.append(found.frames)
+        self.clip_ids.append(found.clip_ids)
+        self.clips.append(found.clips)
+
+
+def _fit(job: _Job, name: str, folds: list[Split]) -> FittedSplit:
     """Fit once a fold; score the pooled answers. The first fold's model is kept."""
-    recipe, classes = find_recipe(settings.recipe), frames.classes
-    held_out = np.concatenate([fold.test for fold in folds])
-    answers, kept = [], None
+    frames, kept, pool = job.frames, [], _Pool([], [], [], [], [])
     for number, fold in enumerate(folds, start=1):
-        on_epoch = ticks.begin(f"{TITLES[name]}: fold {number} of {len(folds)}")
-        model = recipe.build(settings, classes)
-        groups = frames.subjects if name == "subject" else None
-        model.fit(
-            frames.features,
-            frames.labels,
-            rows=fold.train,
-            groups=groups,
-            run=run.fit(f"{name}-{number}", on_epoch=on_epoch),
+        fitted = fit_rows(
+            job.recipe,
+            job.settings,
+            frames,
+            fold.train,
+            by_person=name == "subject",
+            fit_of=job.fit_of(f"{name}-{number}", f"{TITLES[name]}: fold {number} of {len(folds)}"),
         )
-        answers.append(model.predict_proba(frames.features.some(fold.test)))
-        kept = kept or model
-    assert kept is not None
-    first = folds[0]
+        pool.add(fitted.raw(frames, fold.test), fitted.calibrations)
+        kept.append(fitted)
+        kept = kept[:1]
+    first, model = folds[0], kept[0]
+    asked = _asked(job, pool, folds, all_clips=name == "subject", calibrations=model.calibrations)
+    measures = None
+    if name == "subject":
+        measures = measure(asked, job.known, promised=job.settings.coverage)
     return FittedSplit(
-        _result(frames, name, folds, held_out, np.concatenate(answers)),
-        kept,
+        _result(frames, name, folds, np.concatenate(pool.frames), asked.answers, measures),
+        model,
         first,
+        asked.answers,
+        _neutral(frames, first.train),
         clips_learnt_from=len(np.unique(frames.clip_of[first.train])),
         clips_held_out=len(np.unique(frames.clip_of[first.test])),
         people_learnt_from=len({p for p in frames.subjects[first.train] if p is not None}),
     )
 
 
-def _majority(frames: LabelledFrames, folds: list[Split], split: str) -> SplitResult:
+def _majority(
+    frames: LabelledFrames, folds: list[Split], by_person: bool
+) -> tuple[SplitResult, Answers]:
     """Answer each fold with the commonest label of its training rows, faces or not."""
     classes = frames.classes
-    held_out = np.concatenate([fold.test for fold in folds])
-    answers = np.zeros((len(held_out), len(classes)), np.float32)
-    start = 0
+    ids, clips, rows = [], [], []
     for fold in folds:
         commonest = Counter(frames.labels[fold.train].tolist()).most_common(1)[0][0]
-        answers[start : start + len(fold.test), classes.index(commonest)] = 1
-        start += len(fold.test)
+        answer = np.eye(len(classes))[classes.index(commonest)]
+        ids.append(np.unique(frames.clip_of[fold.test]))
+        clips.append(np.tile(answer, (len(ids[-1]), 1)))
+        rows.append(np.tile(answer, (len(fold.test), 1)))
     overall = Counter(frames.labels.tolist()).most_common(1)[0][0]
-    return _result(frames, "majority", folds, held_out, answers, split=split, without_face=overall)
+    asked = _clips_asked(frames, folds, all_clips=by_person)
+    found = np.tile(np.eye(len(classes))[classes.index(overall)], (len(asked), 1))
+    found[np.searchsorted(asked, np.concatenate(ids))] = np.concatenate(clips)
+    answers = _answers(frames, asked, found)
+    return _result(frames, "majority", folds, np.concatenate(rows), answers, None), answers
 
 
 def _result(
     frames: LabelledFrames,
     name: str,
     folds: list[Split],
-    held_out: np.ndarray,
-    answers: np.ndarray,
-    *,
-    split: str = "",
-    without_face: str = UNANSWERED,
+    rows: np.ndarray,
+    clips: Answers,
+    measures: Measures | None,
 ) -> SplitResult:
-    by_person = "subject" in (name, split)
+    """rows: (n, C) probabilities of the rows that the folds hold out, in their order."""
+    held_out = np.concatenate([fold.test for fold in folds])
     people = (
         {str(person) for person in frames.subjects[folds[0].test]} if name == "subject" else set()
     )
-    classes = np.array(frames.classes)
+    of_rows = Answers(
+        rows,
+        truth=frames.labels[held_out],
+        subjects=frames.subjects[held_out],
+        labels=frames.classes,
+        unit="frames",
+    )
     return SplitResult(
         split=name,
         title=TITLES[name],
@@ -244,43 +318,107 @@ def _result(
         learnt_from=len(folds[0].train),
         held_out=len(held_out),
         held_out_people=sorted(people),
-        frames=score(
-            frames.labels[held_out],
-            classes[answers.argmax(axis=1)],
-            labels=frames.classes,
-            subjects=frames.subjects[held_out],
-            unit="frames",
-        ),
-        clips=_clip_scores(
-            frames, held_out, answers, without_face=without_face, all_clips=by_person
-        ),
+        frames=_scores(of_rows),
+        clips=_scores(clips),
+        measures=measures,
     )
 
 
-def _clip_scores(
-    frames: LabelledFrames,
-    held_out: np.ndarray,
-    answers: np.ndarray,
-    *,
-    without_face: str,
-    all_clips: bool,
-) -> Scores:
-    """A clip's answer is the likeliest label of its held-out frames' mean probabilities.
+def _scores(answers: Answers) -> Scores:
+    return score(
+        np.array(answers.labels)[answers.truth],
+        answers.predicted_labels,
+        labels=answers.labels,
+        subjects=answers.subjects,
+        unit=answers.unit,
+    )
 
-    Where people are held out every labelled clip is asked, and one without a
+
+def _asked(
+    job: _Job,
+    pool: _Pool,
+    folds: list[Split],
+    *,
+    all_clips: bool,
+    calibrations: Calibrations | None,
+) -> Asked:
+    """The clips that are asked about, with the answers of all folds."""
+    frames = job.frames
+    asked = _clips_asked(frames, folds, all_clips=all_clips)
+    place = np.searchsorted(asked, np.concatenate(pool.clip_ids))
+    probabilities = np.full((len(asked), len(frames.classes)), np.nan)
+    probabilities[place] = np.concatenate(pool.clips)
+    is_whole = len(pool.sets) == len(folds)
+
+    def placed(sets: list[np.ndarray]) -> np.ndarray | None:
+        if not is_whole:
+            return None
+        found = np.zeros(probabilities.shape, bool)
+        found[place] = np.concatenate(sets)
+        return found
+
+    steps = calibration_methods(job.recipe, job.settings) if calibrations else ()
+    return Asked(
+        _answers(frames, asked, probabilities),
+        frames.clips.names[asked],
+        _yaw(frames, asked) if all_clips else np.full(len(asked), np.nan),
+        placed(pool.sets),
+        placed(pool.class_sets),
+        ", then ".join(steps) or "none",
+        calibrations.clips.people if calibrations else 0,
+    )
+
+
+def _answers(frames: LabelledFrames, asked: np.ndarray, probabilities: np.ndarray) -> Answers:
+    return Answers(
+        probabilities,
+        truth=frames.clips.labels[asked],
+        subjects=frames.clips.subjects[asked],
+        labels=frames.classes,
+        unit="clips",
+    )
+
+
+def _clips_asked(frames: LabelledFrames, folds: list[Split], *, all_clips: bool) -> np.ndarray:
+    """(M,) numbers of the clips that are asked about.
+
+    Where people are held out every labelled clip of theirs is, and one without a
     usable face counts as an error; otherwise those with a held-out frame are.
     """
-    clips, classes = frames.clips, frames.classes
-    sums = np.zeros((len(clips.names), len(classes)))
-    np.add.at(sums, frames.clip_of[held_out], answers)
+    clips = frames.clips
+    held_out = np.concatenate([fold.test for fold in folds])
     seen = np.bincount(frames.clip_of[held_out], minlength=len(clips.names)) > 0
     faceless = np.bincount(frames.clip_of, minlength=len(clips.names)) == 0
     elsewhere = set(frames.people) - set(frames.subjects[held_out].tolist())  # of folds not fitted
-    known = np.isin(clips.labels, classes) & np.array(
+    known = np.isin(clips.labels, frames.classes) & np.array(
         [person is not None and person not in elsewhere for person in clips.subjects], bool
     )
-    asked = np.flatnonzero(seen | (faceless & known & all_clips))
-    likeliest = np.where(seen[asked], np.array(classes)[sums[asked].argmax(axis=1)], without_face)
-    return score(
-        clips.labels[asked], likeliest, labels=classes, subjects=clips.subjects[asked], unit="clips"
+    return np.flatnonzero(seen | (faceless & known & all_clips))
+
+
+def _yaw(frames: LabelledFrames, asked: np.ndarray) -> np.ndarray:
+    """(M,) the median of |yaw| over each clip's frames, rad; NaN for a clip without a face."""
+    points = frames.points.of(FEATURE_SETS["pose"])
+    yaw = np.concatenate(
+        [
+            np.abs(points[start : start + _ROWS_AT_ONCE][:, 0])
+            for start in range(0, len(points), _ROWS_AT_ONCE)
+        ]
     )
+    order = np.lexsort((yaw, frames.clip_of))
+    ids, first, count = np.unique(frames.clip_of[order], return_index=True, return_counts=True)
+    middle = np.full(len(frames.clips.names), np.nan)
+    middle[ids] = (yaw[order[first + (count - 1) // 2]] + yaw[order[first + count // 2]]) / 2
+    return middle[asked]
+
+
+def _neutral(frames: LabelledFrames, rows: np.ndarray) -> np.ndarray | None:
+    """(F,) float32 the mean features of rows that are labelled Neutral; None without any."""
+    rows = rows[frames.labels[rows] == "Neutral"]
+    if not len(rows):
+        return None
+    total = np.zeros(frames.features.shape[1])
+    for start in range(0, len(rows), _ROWS_AT_ONCE):
+        total += frames.features[rows[start : start + _ROWS_AT_ONCE]].sum(axis=0, dtype=np.float64)
+    mean: np.ndarray = (total / len(rows)).astype(np.float32)
+    return mean

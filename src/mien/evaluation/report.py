@@ -13,12 +13,23 @@ from typing import Any
 import jinja2
 
 from mien.config import INTENDED_USE
-from mien.evaluation.evaluate import SplitResult
-from mien.evaluation.metrics import Score
+from mien.emotion.conformal import LEAST_PEOPLE as LEAST_PEOPLE_A_LABEL
+from mien.evaluation import answer_sentences, numbers, sentences
+from mien.evaluation.comparison import Comparison
+from mien.evaluation.fairness import LEAST_PEOPLE
 from mien.evaluation.results import Results
 
-FIGURES = ("scores", "overlay", "loss", "confusion_frames", "confusion_clips")
-SMALL_GAP = 0.02
+FIGURES = (
+    *("scores", "recipes", "loss", "confusion_frames", "confusion_clips", "reliability"),
+    *("risk_coverage", "set_sizes", "gaps", "overlay"),
+)
+PEOPLE_SHOWN = 60
+MEASURES = {
+    "accuracy": "accuracy",
+    "balanced_accuracy": "balanced accuracy",
+    "balanced_common": "balanced over {count} labels",
+    "macro_f1": "macro-F1",
+}
 
 
 def render(results: Results, *, figures: Mapping[str, bytes]) -> str:
@@ -30,116 +41,74 @@ def render(results: Results, *, figures: Mapping[str, bytes]) -> str:
         lstrip_blocks=True,
         undefined=jinja2.StrictUndefined,
     )
-    environment.filters |= {
-        "percent": percent,
-        "interval": interval,
-        "number": _number,
-        "sentence": _sentence,
-    }
-    honest = results.honest
+    environment.filters |= FILTERS | {"number": _number}
     return environment.get_template("report.html.j2").render(
-        results=results,
-        honest=honest,
-        leaky=results.split("random-frame"),
-        shown=honest or results.split("random-frame"),
-        headline=headline(results),
-        gap=gap_text(results),
+        facts(results),
         figures={name: _data_uri(png) for name, png in figures.items()},
-        intended_use=INTENDED_USE,
+        people_shown=PEOPLE_SHOWN,
     )
 
 
-def percent(value: float) -> str:
-    """A share for reading. Undefined is a dash.
+def facts(results: Results) -> dict[str, Any]:
+    """What the templates of page and card read: the record, and what its numbers say."""
+    honest = results.honest
+    shown = honest or results.splits[1]
+    return {
+        "results": results,
+        "honest": honest,
+        "leaky": results.split("random-frame"),
+        "shown": shown,
+        "measures": shown.measures,
+        "columns": compared_columns(results.comparison) if results.comparison else {},
+        "is_one_frame_a_clip": shown.frames.confusion == shown.clips.confusion,
+        "least_people": LEAST_PEOPLE,
+        "least_people_a_label": LEAST_PEOPLE_A_LABEL,
+        "balance": float(results.settings.get("balance") or 0),
+        "intended_use": INTENDED_USE,
+        "say": sentences,
+        "believe": answer_sentences,
+    }
 
-    >>> percent(.59233), percent(float("nan"))
-    ('59.2 %', '–')
+
+def compared_columns(comparison: Comparison) -> dict[str, str]:
+    """Measures that a comparison has something to say of, with their headings.
+
+    Balanced over common labels is left out where all labels are, or none is.
     """
-    return "–" if math.isnan(value) else f"{100 * value:.1f} %"
+    common = len(comparison.common_labels)
+    return {
+        name: heading.format(count=common)
+        for name, heading in MEASURES.items()
+        if name != "balanced_common" or 0 < common < len(comparison.labels)
+    }
 
 
-def interval(score: Score) -> str:
-    """A score's 95 % interval, as in 56.5–61.6; nothing where it is undefined."""
-    return "" if math.isnan(score.low) else f"{100 * score.low:.1f}–{100 * score.high:.1f}"
+def _count(value: int) -> str:
+    return f"{value:,}"
 
 
-def headline(results: Results) -> str:
-    """One sentence: what the model is worth on whom it never saw, against saying the majority."""
-    shown = results.honest or results.splits[1]
-    majority = results.splits[0]
-    where = {
-        "subject": "On people it never saw",
-        "time": "On later frames of the same people",
-        "random-frame": "On random frames of clips it has seen (leaky)",
-    }[shown.split]
-    accuracy, baseline = shown.frames.accuracy.value, majority.frames.accuracy.value
-    return (
-        f"{where}, recipe {results.recipe} labels {percent(accuracy)} of frames as they are "
-        f"labelled; always giving the majority label scores {percent(baseline)}. "
-        f"Averaged over labels it is right {percent(shown.frames.balanced_accuracy.value)} "
-        f"of the time; chance is {percent(1 / len(shown.frames.labels))}."
-    )
+def _people(count: int) -> str:
+    return "1 person" if count == 1 else f"{count:,} people"
 
 
-def gap_text(results: Results) -> list[str]:
-    """What the distance between the two scores means, a sentence at a time."""
-    leaky, honest = results.split("random-frame"), results.honest
-    if leaky is None or honest is None:
-        return [
-            "There is only the random-frame score. Frames of one clip, and clips of one person, "
-            "lie on both sides of that split, so it says nothing about a new clip or a new person."
-        ]
-    scores = (
-        f"Random frames give {percent(leaky.frames.accuracy.value)}, "
-        f"{_of(honest)} {percent(honest.frames.accuracy.value)}: "
-        f"a gap of {100 * results.gap:+.1f} points."
-    )
-    return [scores, _gap_reason(results, honest), _who_counts(honest)]
-
-
-def _gap_reason(results: Results, honest: SplitResult) -> str:
-    if results.gap > SMALL_GAP:
-        return (
-            "That much of the random-frame score comes from having learnt from neighbouring frames "
-            "or other clips of the same people, not from reading expressions."
-        )
-    if results.gap < -SMALL_GAP:
-        return (
-            "The random-frame score is not the higher one here: the two are of different frames, "
-            "and this model does not profit from what leaks."
-        )
-    many = results.table.rows > results.table.clips
-    why = (
-        "the model is too weak to profit from what leaks, or both splits leak alike"
-        if many or honest.split == "time"
-        else "every clip is one frame, so that no neighbouring frame can leak, and this model "
-        "does not profit from other pictures of the same people"
-    )
-    return (
-        f"The gap is small here: {why}. A stronger model on the same table may show a larger one."
-    )
-
-
-def _who_counts(honest: SplitResult) -> str:
-    if honest.split == "subject":
-        return "Only the score on people never seen says what to expect of somebody new."
-    return (
-        "Neither score says what to expect of somebody new: the frames held out show the same "
-        "people as those learnt from, a moment later."
-    )
-
-
-def _of(honest: SplitResult) -> str:
-    return "people never seen" if honest.split == "subject" else "the held-out ends of clips"
-
-
-def _sentence(text: str) -> str:
-    return text[:1].upper() + text[1:] + ("" if text.endswith(".") else ".")
+FILTERS = {
+    "count": _count,
+    "people": _people,
+    "percent": numbers.percent,
+    "whole_percent": numbers.whole_percent,
+    "interval": numbers.interval,
+    "percent_within": numbers.percent_within,
+    "points": numbers.points,
+    "points_within": numbers.points_within,
+    "decimal": numbers.decimal,
+    "decimal_within": numbers.decimal_within,
+    "sentence": sentences.sentence,
+}
 
 
 def _number(value: Any) -> str:
     """A coordinate or count for a table cell; None is a dash."""
-    if value is None:
+    if value is None or (isinstance(value, float) and math.isnan(value)):
         return "–"
     return f"{value:.6f}" if isinstance(value, float) else str(value)
 

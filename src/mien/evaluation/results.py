@@ -6,6 +6,7 @@ import json
 import math
 import platform
 import sys
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -17,10 +18,12 @@ import mien
 from mien.config import TrainSettings
 from mien.corpora.survey import Survey
 from mien.errors import InputError
+from mien.evaluation.answers import Answers
+from mien.evaluation.comparison import Comparison, compare
 from mien.evaluation.evaluate import Evaluation, SplitResult
 from mien.evaluation.metrics import Number, Record
 
-RESULTS_VERSION = 1
+RESULTS_VERSION = 2
 METRICS = "metrics.json"
 PACKAGES = ("mien", "numpy", "onnxruntime", "pyarrow", "safetensors", "scikit-learn", "torch")
 
@@ -64,6 +67,7 @@ class Results(Record):
     saved_split: str | None  # which split's first model was saved; None when none was
     splits: list[SplitResult] = Field(min_length=2)  # majority, leaky, then the honest one
     gap: Number
+    comparison: Comparison | None  # of clips of people never seen: this recipe, then those beside
     loss_history: list[float]
     warnings: list[str]
     environment: Environment
@@ -86,8 +90,12 @@ def gather(
     table: TableFacts,
     saved_split: str | None = None,
     weights_sha256: str | None = None,
+    beside: Mapping[str, Answers] | None = None,
 ) -> Results:
-    """One record of an evaluation and what it was made from."""
+    """One record of an evaluation and what it was made from.
+
+    beside: other recipes' answers about the same clips.
+    """
     fitted = [evaluation.leaky] + ([evaluation.held_out] if evaluation.held_out else [])
     shown = next((f for f in fitted if f.result.split == saved_split), fitted[-1])
     return Results(
@@ -100,11 +108,26 @@ def gather(
         saved_split=saved_split,
         splits=[evaluation.majority, *(f.result for f in fitted)],
         gap=evaluation.gap,
-        loss_history=list(shown.estimator.loss_history_),
+        comparison=_compared(evaluation, settings.recipe, beside or {}),
+        loss_history=list(shown.fitted.estimator.loss_history_),
         warnings=evaluation.warnings,
         environment=environment(),
         weights_sha256=weights_sha256,
     )
+
+
+def _compared(
+    evaluation: Evaluation, recipe: str, beside: Mapping[str, Answers]
+) -> Comparison | None:
+    """The recipe's answers beside always the majority's and those of others."""
+    if evaluation.held_out is None or evaluation.held_out.result.split != "subject":
+        return None
+    every = {
+        recipe: evaluation.held_out.answers,
+        "majority": evaluation.majority_answers,
+        **beside,
+    }
+    return compare(every)
 
 
 def table_facts(
@@ -158,8 +181,17 @@ def load_results(folder: str | Path) -> Results:
         raise InputError(
             f"no {METRICS} in {folder}: give a folder that mien train or evaluate wrote"
         )
+    text = path.read_text(encoding="utf-8")
     try:
-        return Results.model_validate_json(path.read_text(encoding="utf-8"))
+        found = json.loads(text).get("schema_version")
+    except (ValueError, AttributeError):
+        found = RESULTS_VERSION  # no record at all: what follows says why
+    if found != RESULTS_VERSION:
+        raise InputError(
+            f"{path} is version {found!r}, wanted {RESULTS_VERSION}: evaluate again with this mien"
+        )
+    try:
+        return Results.model_validate_json(text)
     except ValidationError as error:
         first = error.errors()[0]
         key = ".".join(str(part) for part in first["loc"]) or "the file"

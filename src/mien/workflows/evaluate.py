@@ -1,128 +1,286 @@
-"""Evaluate a recipe: the leaky score, the honest one and the majority, without saving a model."""
+"""Evaluate recipes: the leaky score, the honest one, what stands beside; no model is saved."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mien.config import TrainSettings, checked
+from mien.corpora.frozen_folds import FrozenFolds, freeze_folds, read_folds, write_folds
+from mien.corpora.index import LabelFile
+from mien.corpora.subjects import read_subject_file
 from mien.corpora.survey import Survey, preview
+from mien.corpora.votes import read_demographics, read_votes
 from mien.emotion.checkpoint import check_free, replacing_folder
-from mien.emotion.contract import Progress, Recipe, find_recipe
-from mien.emotion.frames import read_frames
+from mien.emotion.contract import RECIPES, Progress, Recipe, find_recipe
+from mien.emotion.frames import LabelledFrames, read_frames
 from mien.errors import InputError, missing_extra
+from mien.face.features import FEATURE_SETS
 from mien.tables import LandmarkSource, open_landmarks
 
 if TYPE_CHECKING:
     from mien.emotion.runs import TrainingRun
+    from mien.evaluation.answers import Answers
     from mien.evaluation.evaluate import Evaluation
+    from mien.evaluation.measures import Known
     from mien.evaluation.results import Results
 
-FIGURE_NAMES = ("scores", "loss", "confusion_frames", "confusion_clips", "overlay")
-RESULT_FILES = ("metrics.json", "report.html", *(f"{name}.png" for name in FIGURE_NAMES))
+FIGURE_NAMES = (
+    *("scores", "recipes", "loss", "confusion_frames", "confusion_clips", "reliability"),
+    *("risk_coverage", "set_sizes", "gaps", "overlay"),
+)
+RESULT_FILES = (
+    *("metrics.json", "report.html", "model_card.md"),
+    *(f"{name}.png" for name in FIGURE_NAMES),
+)
+BESIDE = ("seed",)  # the reference's own, beside every other recipe
 
 
 @dataclass(frozen=True)
 class Evaluated:
-    """What a recipe scored, and where the report lies if one was asked for."""
+    """What recipes scored, and where the reports lie if one was asked for."""
 
-    results: Results
+    results: Results  # of the first recipe, with the others beside
+    others: dict[str, Results]
     folder: Path | None
     report: Path | None
+
+
+@dataclass(frozen=True)
+class Companions:
+    """What files beside a table tell of its clips and people."""
+
+    known: Known
+    subjects: LabelFile | None = None
+    folds: FrozenFolds | None = None
+    folds_to_write: Path | None = None
+
+    @classmethod
+    def read(
+        cls,
+        *,
+        subjects: str | Path | None,
+        folds_file: str | Path | None,
+        demographics: str | Path | None,
+        crema_d_votes: str | Path | None,
+    ) -> Companions:
+        """Read those that are given, before a table of gigabytes. Raises InputError, LabelError."""
+        from mien.evaluation.measures import Known
+
+        is_there = folds_file is not None and Path(folds_file).exists()
+        return cls(
+            Known(
+                None if demographics is None else read_demographics(demographics),
+                None if crema_d_votes is None else read_votes(crema_d_votes),
+            ),
+            None if subjects is None else read_subject_file(subjects),
+            read_folds(folds_file) if folds_file is not None and is_there else None,
+            Path(folds_file) if folds_file is not None and not is_there else None,
+        )
+
+    def folds_of(self, frames: LabelledFrames, settings: TrainSettings) -> FrozenFolds | None:
+        """The folds to use, kept now if that was asked for; None: dealt anew."""
+        if self.folds_to_write is None:
+            return self.folds
+        dealt = freeze_folds(
+            frames.labels,
+            subjects=frames.subjects,
+            folds=settings.folds,
+            seed=settings.seed,
+            table_sha256=frames.table_sha256,
+        )
+        write_folds(dealt, self.folds_to_write)
+        return dealt
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table that recipes are measured on, read once."""
+
+    source: LandmarkSource
+    survey: Survey
+    frames: LabelledFrames
 
 
 @dataclass(frozen=True)
 class Measured:
     """An evaluation and the table that it was made on."""
 
-    source: LandmarkSource
-    survey: Survey
+    table: Table
     settings: TrainSettings
     evaluation: Evaluation
-    table_sha256: str
+    beside: Mapping[str, Answers] = field(default_factory=dict)
 
     def results(self, *, made_by: str, saved_split: str | None = None) -> Results:
         """The record that metrics.json holds."""
         from mien.evaluation.results import gather, table_facts
 
-        table = table_facts(
-            self.survey,
-            name=self.source.path.name,
-            sha256=self.table_sha256,
-            preview=preview(self.source),
+        facts = table_facts(
+            self.table.survey,
+            name=self.table.source.path.name,
+            sha256=self.table.frames.table_sha256,
+            preview=preview(self.table.source),
         )
         return gather(
-            self.evaluation, self.settings, made_by=made_by, table=table, saved_split=saved_split
+            self.evaluation,
+            self.settings,
+            made_by=made_by,
+            table=facts,
+            saved_split=saved_split,
+            beside=self.beside,
         )
 
 
 def evaluate(
     table: str | Path,
     *,
+    recipe: str | Sequence[str] = "seed",
     out: str | Path | None = None,
+    beside: Sequence[str] = BESIDE,
+    subjects: str | Path | None = None,
+    folds_file: str | Path | None = None,
+    demographics: str | Path | None = None,
+    crema_d_votes: str | Path | None = None,
     overlay_png: bytes | None = None,
     on_progress: Progress | None = None,
     **settings: Any,
 ) -> Evaluated:
-    """Score a recipe on a landmark table; with `out`, write metrics, figures and report there.
+    """Score recipes on a landmark table; with `out`, write metrics, figures and report there.
 
-    settings: fields of config.TrainSettings, such as recipe="seed", folds=5.
+    recipe: one, or several (a list, or names with commas between), compared on the same
+    people with paired intervals; the others' reports go into folders of their names in `out`.
+    beside: recipes whose scores stand beside as well. subjects: a CSV that says who is in
+    each clip. folds_file: a JSON that says who is held out together, written when it is
+    not there. demographics: a CSV in the form of
+    CREMA-D's VideoDemographics.csv, for gaps between groups of people. crema_d_votes:
+    its summaryTable.csv, for agreement with its raters. settings: fields of
+    config.TrainSettings, such as folds=5, for the recipes that are named.
     Raises TableError when the table cannot be learnt from, InputError when
     `out` holds something else.
     """
-    chosen = checked(TrainSettings, **settings)
-    checked_recipe(chosen.recipe)
+    names = list(dict.fromkeys(recipe.split(",") if isinstance(recipe, str) else recipe))
+    asked = [checked(TrainSettings, recipe=name.strip(), **settings) for name in names]
+    more = Companions.read(
+        subjects=subjects,
+        folds_file=folds_file,
+        demographics=demographics,
+        crema_d_votes=crema_d_votes,
+    )
+    own_files = (*RESULT_FILES, *RECIPES)
     if out is not None:
-        out = check_free(out, own_files=RESULT_FILES)
-    results = measure(table, chosen, on_progress=on_progress).results(made_by="mien evaluate")
+        out = check_free(out, own_files=own_files)
+    every = measure(table, asked, beside=beside, more=more, on_progress=on_progress)
+    results: dict[str, Results] = {
+        m.settings.recipe: m.results(made_by="mien evaluate") for m in every
+    }
+    first = results.pop(every[0].settings.recipe)
     if out is None:
-        return Evaluated(results, None, None)
-    with replacing_folder(out, own_files=RESULT_FILES) as folder:
-        write_result_files(results, folder, overlay_png=overlay_png)
-    return Evaluated(results, out, out / "report.html")
+        return Evaluated(first, results, None, None)
+    with replacing_folder(out, own_files=own_files) as folder:
+        write_result_files(first, folder, overlay_png=overlay_png)
+        for name, other in results.items():
+            (folder / name).mkdir()
+            write_result_files(other, folder / name)
+    return Evaluated(first, results, out, out / "report.html")
 
 
 def measure(
     table: str | Path,
-    settings: TrainSettings,
+    asked: Sequence[TrainSettings],
     *,
+    beside: Sequence[str] = (),
+    more: Companions | None = None,
     on_progress: Progress | None = None,
     run_of: Callable[[str], TrainingRun] | None = None,
-) -> Measured:
-    """Read a table and evaluate a recipe on it.
+) -> list[Measured]:
+    """Read a table and evaluate recipes on it, each beside the others.
 
-    run_of: given the table's SHA-256, the run that keeps checkpoints; None: nothing is kept.
+    asked: settings, one for each recipe, that agree on who is held out. beside: further
+    recipes, as they are. more: what files beside the table tell. run_of: given the
+    table's SHA-256, the run that keeps the first's checkpoints; None: nothing is kept.
     """
-    recipe, source = checked_recipe(settings.recipe), open_landmarks(table)
+    recipes = [checked_recipe(settings.recipe) for settings in asked]
+    further = [checked_recipe(name) for name in beside if name not in {r.name for r in recipes}]
+    source = open_landmarks(table)
     from mien.evaluation.evaluate import evaluate_frames
 
-    check_settings(recipe, settings)
+    for recipe, settings in zip(recipes, asked, strict=True):
+        check_settings(recipe, settings)
 
-    def on_rows(done: int, total: int | None) -> None:
-        if on_progress is not None:
-            on_progress("reading the table", done, total or done + 1)
+    def told(doing: str) -> Callable[[int, int | None], None]:
+        def on_rows(done: int, total: int | None) -> None:
+            if on_progress is not None:
+                on_progress(doing, done, total or done + 1)
 
+        return on_rows
+
+    on_rows = told("reading the table")
     on_rows(0, source.row_count)
-    frames, survey = read_frames(source, recipe.features, on_rows=on_rows)
+    more = more or Companions.read(
+        subjects=None, folds_file=None, demographics=None, crema_d_votes=None
+    )
+    frames, survey = read_frames(
+        source, FEATURE_SETS["raw-points"], subjects=more.subjects, on_rows=on_rows
+    )
+    folds = more.folds_of(frames, asked[0])
+    read, found = Table(source, survey, frames), {}
     run = None if run_of is None else run_of(frames.table_sha256)
-    found = evaluate_frames(frames, settings, on_progress=on_progress, run=run)
-    return Measured(source, survey, settings, found, frames.table_sha256)
+    wanted = [*asked, *(_beside(asked[0], recipe) for recipe in further)]
+    for number, settings in enumerate(wanted):
+        recipe = find_recipe(settings.recipe)
+        seen = frames.seen_as(recipe.features, on_rows=told(f"{recipe.features.name} of all faces"))
+        found[recipe.name] = evaluate_frames(
+            seen,
+            settings,
+            known=more.known,
+            folds=folds,
+            on_progress=_named(on_progress, recipe.name, several=len(wanted) > 1),
+            run=run if number == 0 else None,
+        )
+    answers = {
+        name: evaluation.held_out.answers
+        for name, evaluation in found.items()
+        if evaluation.held_out is not None and evaluation.held_out.result.split == "subject"
+    }
+    return [
+        Measured(
+            read,
+            settings,
+            found[settings.recipe],
+            {name: other for name, other in answers.items() if name != settings.recipe},
+        )
+        for settings in asked
+    ]
+
+
+def _beside(settings: TrainSettings, recipe: Recipe) -> TrainSettings:
+    """A recipe's own settings, with the same people held out."""
+    shared = ("split", "folds", "seed", "max_folds", "device", "coverage")
+    same = {name: getattr(settings, name) for name in shared}
+    return checked(TrainSettings, recipe=recipe.name, calibration="none", **same)
+
+
+def _named(on_progress: Progress | None, recipe: str, *, several: bool) -> Progress | None:
+    if on_progress is None or not several:
+        return on_progress
+    return lambda doing, done, total: on_progress(f"{recipe}, {doing}", done, total)
 
 
 def checked_recipe(name: str) -> Recipe:
     """The recipe, once what it needs is known to be installed. Raises MissingExtraError."""
+    recipe = find_recipe(name)
     for package, module in (("torch", "torch"), ("scikit-learn", "sklearn")):
         if find_spec(module) is None:
             raise missing_extra(f"recipe {name}", "train", package)
-    return find_recipe(name)
+    return recipe
 
 
 def check_settings(recipe: Recipe, settings: TrainSettings) -> None:
     """Raise InputError for settings that do not fit, before a table of gigabytes is read."""
-    from mien.emotion.training import chosen_device
+    from mien.emotion.devices import chosen_device
 
     chosen_device(settings.device)
     recipe.build(settings, ["a", "b"])
@@ -131,7 +289,9 @@ def check_settings(recipe: Recipe, settings: TrainSettings) -> None:
 
 
 def write_result_files(results: Results, folder: Path, *, overlay_png: bytes | None = None) -> None:
-    """metrics.json, the figures as PNG and report.html, into an existing folder."""
+    """metrics.json, the figures as PNG, report.html and model_card.md, into an existing folder."""
+    from mien.evaluation.figures import draw
+    from mien.evaluation.model_card import render_card
     from mien.evaluation.report import render
     from mien.evaluation.results import write_results
 
@@ -140,19 +300,4 @@ def write_result_files(results: Results, folder: Path, *, overlay_png: bytes | N
         (folder / f"{name}.png").write_bytes(png)
     write_results(results, folder)
     (folder / "report.html").write_text(render(results, figures=figures), encoding="utf-8")
-
-
-def draw(results: Results) -> dict[str, bytes]:
-    """The figures of a record, as PNG bytes by name."""
-    from mien.evaluation.figures import confusion_matrix, loss_curve, score_bars
-
-    shown = results.honest or results.splits[1]
-    figures = {
-        "scores": score_bars(results.splits),
-        "confusion_frames": confusion_matrix(shown.frames),
-    }
-    if results.loss_history:
-        figures["loss"] = loss_curve(results.loss_history, class_count=len(shown.frames.labels))
-    if shown.clips.confusion != shown.frames.confusion:
-        figures["confusion_clips"] = confusion_matrix(shown.clips)
-    return figures
+    (folder / "model_card.md").write_text(render_card(results), encoding="utf-8")

@@ -1,4 +1,4 @@
-"""Write report.html again, from the folder of a training or an evaluation."""
+"""Write report.html and model_card.md again, from the folder of a training or an evaluation."""
 
 from __future__ import annotations
 
@@ -9,11 +9,13 @@ from mien.files import replacing
 
 
 def report(folder: str | Path, *, out: str | Path | None = None) -> Path:
-    """Render report.html from metrics.json and the figures beside it. Returns its path.
+    """Render report.html and model_card.md from metrics.json and the figures beside it.
 
-    out: where to write; by default report.html in the folder.
-    Raises InputError when the folder is not one that mien train or evaluate wrote.
+    out: where to write the page alone; by default page and card go into the folder.
+    Returns the page's path. Raises InputError when the folder is not one that mien
+    train or evaluate wrote.
     """
+    from mien.evaluation.model_card import render_card
     from mien.evaluation.report import FIGURES, render
     from mien.evaluation.results import load_results
 
@@ -26,6 +28,10 @@ def report(folder: str | Path, *, out: str | Path | None = None) -> Path:
     path = Path(folder) / "report.html" if out is None else Path(out)
     if path.is_dir():
         raise InputError(f"{path} is a folder: give the name of a page in it, such as report.html")
-    with replacing(path) as temporary:
-        temporary.write_text(render(results, figures=figures), encoding="utf-8")
+    pages = {path: render(results, figures=figures)}
+    if out is None:
+        pages[Path(folder) / "model_card.md"] = render_card(results)
+    for target, text in pages.items():
+        with replacing(target) as temporary:
+            temporary.write_text(text, encoding="utf-8")
     return path

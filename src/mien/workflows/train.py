@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -26,7 +26,9 @@ from mien.emotion.checkpoint import (
 from mien.emotion.contract import Progress, find_recipe
 from mien.emotion.runs import RunFolder, TrainingRun, summary_writer
 from mien.workflows.evaluate import (
+    BESIDE,
     RESULT_FILES,
+    Companions,
     Measured,
     checked_recipe,
     measure,
@@ -56,6 +58,11 @@ def train(
     overlay_png: bytes | None = None,
     resume: bool = False,
     tensorboard: str | Path | None = None,
+    beside: Sequence[str] = BESIDE,
+    subjects: str | Path | None = None,
+    folds_file: str | Path | None = None,
+    demographics: str | Path | None = None,
+    crema_d_votes: str | Path | None = None,
     on_progress: Progress | None = None,
     on_note: Callable[[str], None] = lambda note: None,
     **settings: Any,
@@ -63,10 +70,11 @@ def train(
     """Train a recipe on a landmark table; write model, metrics, figures and report to `out`.
 
     settings: fields of config.TrainSettings. resume: go on from where a stopped
-    training into `out` was. tensorboard: a folder for its logs. on_note is told
-    in words of what was dropped. The saved model is the first fold's, so its
-    scores are of people that it never saw. One known person cannot be split:
-    then the end of each clip is held out, with a warning.
+    training into `out` was. tensorboard: a folder for its logs. beside, subjects,
+    folds_file, demographics, crema_d_votes: as in evaluate. on_note is told in words
+    of what was dropped.
+    The saved model is the first fold's, so its scores are of people that it never saw.
+    One known person cannot be split: then the end of each clip is held out, with a warning.
     Raises TableError when the table cannot be learnt from, InputError when
     `out` holds something else. Nothing is left under `out` when it fails; what
     was trained lies beside it, for `resume`.
@@ -76,6 +84,12 @@ def train(
     out = check_free(out, own_files=(*MODEL_FILES, *RESULT_FILES))
     if tensorboard is not None:
         summary_writer()
+    more = Companions.read(
+        subjects=subjects,
+        folds_file=folds_file,
+        demographics=demographics,
+        crema_d_votes=crema_d_votes,
+    )
     logs = None if tensorboard is None else Path(tensorboard)
     with RunFolder(Path(os.path.abspath(out))) as runs:
         if runs.fits and not resume:
@@ -85,7 +99,9 @@ def train(
             key = {"table": table_sha256, "mien": mien.__version__, "settings": chosen.model_dump()}
             return TrainingRun(runs.take_up(key, resume=resume), logs)
 
-        measured = measure(table, chosen, on_progress=on_progress, run_of=run_of)
+        measured = measure(
+            table, [chosen], beside=beside, more=more, on_progress=on_progress, run_of=run_of
+        )[0]
         results = _save(measured, chosen, out, overlay_png=overlay_png)
     return Trained(out, out / "report.html", results)
 
@@ -102,8 +118,9 @@ def _save(
         card = save_model(
             folder,
             _card(saved, draft, settings),
-            weights=saved.estimator.weights(),
-            write_onnx=saved.estimator.write_onnx,
+            weights=saved.fitted.estimator.weights(),
+            neutral_reference=saved.neutral_reference,
+            write_onnx=saved.fitted.estimator.write_onnx,
         )
         results = draft.model_copy(update={"weights_sha256": card.files[WEIGHTS]})
         write_result_files(results, folder, overlay_png=overlay_png)
@@ -115,12 +132,13 @@ def _card(saved: FittedSplit, results: Results, settings: Settings) -> ModelCard
     return ModelCard(
         git_sha=own_git_sha(),
         recipe=recipe.name,
-        labels=[str(label) for label in saved.estimator.classes_],
+        labels=[str(label) for label in saved.fitted.estimator.classes_],
         feature_set=recipe.features.name,
         feature_version=recipe.features.version,
         value_count=recipe.features.value_count,
-        window=None,
-        calibration=None,
+        unit=recipe.unit,
+        window=getattr(saved.fitted.estimator, "context_frames_", None),
+        calibration=_calibration(saved),
         held_out=HeldOut(
             split=saved.result.split,
             people=saved.result.held_out_people,
@@ -138,6 +156,13 @@ def _card(saved: FittedSplit, results: Results, settings: Settings) -> ModelCard
         settings=settings.model_dump(mode="json"),
         settings_digest=settings.digest(),
     )
+
+
+def _calibration(saved: FittedSplit) -> dict[str, Any] | None:
+    found = saved.fitted.calibrations
+    if found is None:
+        return None
+    return {"frames": found.frames.to_json(), "clips": found.clips.to_json()}
 
 
 def _scores(saved: FittedSplit) -> dict[str, float | None]:
