@@ -104,6 +104,10 @@ def test_the_table_shows_scores_and_differences(rows: Simulated) -> None:
     assert lines[0].split() == ["recipe", "accuracy", "balanced", "balanced/4", "macro-F1"]
     accuracy = found.lines[1].difference.accuracy
     assert lines[3].split()[0] == f"{accuracy.value:+.3f}"
+    few = compare({"good": as_answers(rows)}, common_people=1_000_000)
+    assert comparison_text(few).split("\n")[0].split() == [
+        "recipe", "accuracy", "balanced", "macro-F1",
+    ]  # fmt: skip
 
 
 def test_a_record_survives_json(rows: Simulated) -> None:

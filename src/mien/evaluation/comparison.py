@@ -8,7 +8,7 @@ C labels, K people, R resamples.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 import numpy as np
 
@@ -92,12 +92,15 @@ def compare(recipes: Mapping[str, Answers], *, common_people: int = COMMON_PEOPL
 def comparison_text(comparison: Comparison) -> str:
     """The table as plain text: scores, and in the second line the difference from the first."""
     width = max(len("recipe"), *(len(line.recipe) for line in comparison.lines))
-    heads = ("accuracy", "balanced", f"balanced/{len(comparison.common_labels)}", "macro-F1")
-    rows = [f"{'recipe':{width}}  " + "  ".join(f"{head:>{CELL}}" for head in heads)]
+    heads = dict(zip(MEASURES, ("accuracy", "balanced", "", "macro-F1"), strict=True))
+    heads["balanced_common"] = f"balanced/{len(comparison.common_labels)}"
+    if not comparison.common_labels:  # nothing but dashes
+        del heads["balanced_common"]
+    rows = [f"{'recipe':{width}}  " + "  ".join(f"{head:>{CELL}}" for head in heads.values())]
     for line in comparison.lines:
-        rows.append(f"{line.recipe:{width}}  " + _cells(line.scores, sign=""))
+        rows.append(f"{line.recipe:{width}}  " + _cells(line.scores, heads, sign=""))
         if line.difference is not None:
-            rows.append(f"{'':{width}}  " + _cells(line.difference, sign="+"))
+            rows.append(f"{'':{width}}  " + _cells(line.difference, heads, sign="+"))
     return "\n".join(row.rstrip() for row in rows)
 
 
@@ -148,8 +151,8 @@ def _measures(found: Measured, base: Measured | None = None) -> Measures:
     return Measures(**scores)
 
 
-def _cells(measures: Measures, *, sign: str) -> str:
-    return "  ".join(f"{_cell(getattr(measures, name), sign):>{CELL}}" for name in MEASURES)
+def _cells(measures: Measures, names: Iterable[str], *, sign: str) -> str:
+    return "  ".join(f"{_cell(getattr(measures, name), sign):>{CELL}}" for name in names)
 
 
 def _cell(score: Score, sign: str) -> str:
