@@ -213,47 +213,62 @@ def show(name: str, run: Ran, note: str = "") -> Ran:
     return run
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--folder", type=Path, default=Path("full-size"))
-    parser.add_argument("--rows", type=int, default=ROWS)
-    parser.add_argument("--reference-rows", type=int, default=CSV_ROWS)
-    parser.add_argument("--all-folds", action="store_true", help="train with five folds as well")
-    chosen = parser.parse_args()
-    folder = chosen.folder
-    folder.mkdir(parents=True, exist_ok=True)
-    print(f"{os.cpu_count()} cores, {chosen.rows:,} rows x 1,434 float64, snappy")
-    tables = {
-        "one": (folder / "full.parquet", chosen.rows, 1 << 20),
-        "grouped": (folder / "full_groups.parquet", chosen.rows, 1 << 16),
-        "slice": (
-            folder / f"slice-{chosen.reference_rows}.parquet",
-            chosen.reference_rows,
-            1 << 20,
-        ),
-        "csv slice": (folder / "slice.parquet", CSV_ROWS, 1 << 20),
-    }
-    for path, rows, group in tables.values():
+@dataclass
+class Job:
+    """The tables, and what is measured on them."""
+
+    folder: Path
+    rows: int
+    reference_rows: int
+    all_folds: bool
+
+    @property
+    def full(self) -> Path:
+        return self.made("full.parquet", self.rows)
+
+    @property
+    def cache(self) -> Path:
+        return self.folder / "cache"
+
+    @property
+    def out(self) -> Path:
+        return self.folder / "model"
+
+    def made(self, name: str, rows: int, group: int = 1 << 20) -> Path:
+        """A table of the folder, made when it is not there."""
+        path = self.folder / name
         if not path.exists():
             make_table(path, rows=rows, row_group=group)
-    csv = folder / "slice.csv"
-    if not csv.exists():
-        make_csv(csv, rows=CSV_ROWS)
-    full, cache, out = tables["one"][0], folder / "cache", folder / "model"
+        return path
+
+
+def matrix(job: Job) -> float:
+    """First reads and a later one. Returns rows/s of the median of the first reads."""
     builds = []
     for _ in range(BUILDS):
-        shutil.rmtree(cache, ignore_errors=True)
-        builds.append(show("matrix, one row group", ran(MATRIX, full, cache=cache)))
-    built = sorted(builds, key=lambda run: run.seconds)[BUILDS // 2]
-    again = show("opened again", ran(MATRIX, full, cache=cache))
+        shutil.rmtree(job.cache, ignore_errors=True)
+        builds.append(show("matrix, one row group", ran(MATRIX, job.full, cache=job.cache)))
+    again = show("opened again", ran(MATRIX, job.full, cache=job.cache))
     print(f"  of which opening, without Python's imports, {again.said['open_s']:.2f} s")
-    show("matrix, groups of 65,536", ran(MATRIX, tables["grouped"][0], cache=cache))
-    shutil.rmtree(cache)
-    trained = show("seed, end to end, one fold", ran(TRAIN, full, out, 1, cache=cache))
+    built = sorted(builds, key=lambda run: run.seconds)[BUILDS // 2]
+    return built.said["rows"] / built.seconds
+
+
+def groups(job: Job) -> None:
+    """The same rows in groups of 65,536."""
+    path = job.made("full_groups.parquet", job.rows, 1 << 16)
+    show("matrix, groups of 65,536", ran(MATRIX, path, cache=job.cache))
+
+
+def training(job: Job) -> None:
+    """Recipe seed from the table to the report, and the arithmetic of it."""
+    shutil.rmtree(job.cache, ignore_errors=True)
+    trained = ran(TRAIN, job.full, job.out, 1, cache=job.cache)
+    show("seed, end to end, one fold", trained)
     print(f"  {trained.said['scores']}")
-    if chosen.all_folds:
-        show("seed, matrix ready, five folds", ran(TRAIN, full, out, cache=cache))
-    rates = ran(RATES, full, cache=cache).said
+    if job.all_folds:
+        show("seed, matrix ready, five folds", ran(TRAIN, job.full, job.out, cache=job.cache))
+    rates = ran(RATES, job.full, cache=job.cache).said
     print(f"  matrix product   {rates['product'] / 1e9:7.0f} GFLOP/s")
     share = rates["training"] / rates["product"]
     print(f"  training         {rates['training'] / 1e9:7.0f} GFLOP/s  {share:.0%} of the product")
@@ -261,25 +276,33 @@ def main() -> None:
     print(f"  batches of 1,024 {rates['batches'] / 1e9:7.0f} GFLOP/s")
     print(f"  in bfloat16      {rates['rough batches'] / 1e9:7.0f} GFLOP/s")
 
-    alone = show("pyarrow.csv alone", ran(CSV_ALONE, csv, cache=cache))
-    ours = show("matrix from that CSV", ran(MATRIX, csv, cache=cache))
-    same = ran(SAME, csv, tables["csv slice"][0], cache=cache).said["same"]
+
+def text(job: Job) -> None:
+    """A slice as CSV, beside the parser alone."""
+    csv = job.folder / "slice.csv"
+    if not csv.exists():
+        make_csv(csv, rows=CSV_ROWS)
+    alone = show("pyarrow.csv alone", ran(CSV_ALONE, csv, cache=job.cache))
+    ours = show("matrix from that CSV", ran(MATRIX, csv, cache=job.cache))
+    same = ran(SAME, csv, job.made("slice.parquet", CSV_ROWS), cache=job.cache).said["same"]
     size_mb = csv.stat().st_size / 1e6
     print(
         f"  {size_mb / ours.seconds:.0f} MB/s, alone {size_mb / alone.seconds:.0f}: "
         f"{alone.seconds / ours.seconds:.0%}; equal to the Parquet's: {same}"
     )
 
-    slice_path = tables["slice"][0]
-    count = f"{chosen.reference_rows:,} rows"
-    theirs = show(f"reference, {count}", ran(REFERENCE, slice_path, cache=cache))
-    mine = show(f"the same job by mien, {count}", ran(SAME_JOB, slice_path, cache=cache))
-    whole = show(f"mien train, one fold, {count}", ran(TRAIN, slice_path, out, 1, cache=cache))
+
+def reference(job: Job, my_rate: float) -> None:
+    """The reference's own way on a slice, and the same job by mien."""
+    count = f"{job.reference_rows:,} rows"
+    part = job.made(f"slice-{job.reference_rows}.parquet", job.reference_rows)
+    theirs = show(f"reference, {count}", ran(REFERENCE, part, cache=job.cache))
+    mine = show(f"the same job by mien, {count}", ran(SAME_JOB, part, cache=job.cache))
+    whole = show(f"mien train, one fold, {count}", ran(TRAIN, part, job.out, 1, cache=job.cache))
     their_rate = theirs.said["rows"] / theirs.said["prepare_s"]
-    my_rate = built.said["rows"] / built.seconds
-    times = my_rate / their_rate
     print(
-        f"preparation, rows/s: mien {my_rate:,.0f}, reference {their_rate:,.0f}: {times:.0f} times"
+        f"preparation, rows/s: mien {my_rate:,.0f}, reference {their_rate:,.0f}: "
+        f"{my_rate / their_rate:.0f} times"
     )
     print(f"load, split, 20 epochs, report: {theirs.seconds / mine.seconds:.1f} times")
     print(
@@ -288,6 +311,25 @@ def main() -> None:
     kb_a_row = theirs.anon_mb / theirs.said["rows"] * 1000
     survives = os.sysconf("SC_PHYS_PAGES") * 4096 / 1e3 / kb_a_row
     print(f"the reference holds {kb_a_row:.0f} KB a row: it ends near {survives:,.0f} rows here")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--folder", type=Path, default=Path("full-size"))
+    parser.add_argument("--rows", type=int, default=ROWS)
+    parser.add_argument("--reference-rows", type=int, default=CSV_ROWS)
+    parser.add_argument("--all-folds", action="store_true", help="train with five folds as well")
+    parser.add_argument("--only-reference", action="store_true", help="the matrix and that slice")
+    chosen = parser.parse_args()
+    chosen.folder.mkdir(parents=True, exist_ok=True)
+    job = Job(chosen.folder, chosen.rows, chosen.reference_rows, chosen.all_folds)
+    print(f"{os.cpu_count()} cores, {chosen.rows:,} rows x 1,434 float64, snappy")
+    my_rate = matrix(job)
+    if not chosen.only_reference:
+        groups(job)
+        training(job)
+        text(job)
+    reference(job, my_rate)
 
 
 if __name__ == "__main__":

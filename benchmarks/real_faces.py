@@ -5,9 +5,10 @@
 
 TABLE: a landmark table of photographs with `emotion` and `subject`. Prints every
 recipe's accuracy, balanced accuracy over all labels and over those of 80 people or more,
-calibration, sets, abstention and the gap by head turn, with 95 % intervals over people,
-then every label's recall, then paired differences. facs was chosen on part of such photographs
-(docs/facs.md); everything else learns inside the training people.
+calibration, sets, abstention and the gap by head turn, then every label's recall, then
+paired differences, with 95 % intervals over people of the scores and differences. All that
+is fitted learns inside the training people; but constants of the recipes were chosen on such
+photographs (docs/decisions/0011, docs/facs.md), so only other people are a clean test.
 """
 
 from __future__ import annotations
@@ -62,7 +63,11 @@ def report(first: Results, others: dict[str, Results]) -> list[str]:
         f"{FRONTAL:>10}{TURNED:>8}{'leaky':>8}",
     ]
     lines += [_line(name, results) for name, results in every.items()]
-    lines += ["", "recall, label by label", " " * 10 + "".join(f"{x:>9}" for x in facts.labels)]
+    lines += [
+        "",
+        "recall, label by label",
+        " " * 10 + "".join(f"{x:>9}" for x in first.splits[0].clips.labels),
+    ]
     for name, results in every.items():
         scores = results.honest.clips if results.honest else first.splits[0].clips
         recalls = "".join(f"{line.recall:9.2f}" for line in scores.per_class)

@@ -120,8 +120,8 @@ class TrainSettings(Settings):
         0.0,
         ge=0,
         le=1,
-        description="towards rare labels: 0 answers what is likeliest, 1 as if all labels were "
-        "equally common (the log of their share is subtracted with this weight)",
+        description="further towards rare labels than the recipe answers: the log of a label's "
+        "share is subtracted with this weight; recipes that weigh labels alike are there already",
     )
     coverage: float = Field(
         0.9, gt=0.5, lt=1, description="share of true labels that the sets of labels promise"

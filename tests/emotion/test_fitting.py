@@ -117,6 +117,7 @@ def test_what_is_calibrated_is_the_recipe_s_own_choice_unless_told() -> None:
     assert methods("svm", calibration="none") == ()
     assert methods("svm", balance=0.5) == ("temperature", "log-prior")
     assert methods("seed", calibration="isotonic") == ("isotonic",)
+    assert methods("facs", balance=0.5) == ("log-prior",)
 
 
 def test_dear_features_are_computed_once_and_are_the_same(frames: LabelledFrames) -> None:
@@ -138,3 +139,38 @@ def test_values_that_memory_should_not_hold_lie_in_a_file_that_goes(
         seen.features[:3], frames.points.of(FEATURE_SETS["blendshapes"])[:3]
     )
     assert list(tmp_path.iterdir()) == []  # nameless from the start
+
+
+def test_a_face_whose_points_lie_in_one_place_is_told_not_learnt(frames: LabelledFrames) -> None:
+    from dataclasses import replace
+
+    from mien.errors import InputError
+
+    seen = frames.seen_as(FEATURE_SETS["expression"])
+    values = np.array(seen.features)
+    values[7] = np.nan
+    flat = replace(seen, features=Computed(values))
+    rows = np.arange(len(values))
+    for name in ("logistic", "mlp"):
+        settings = TrainSettings(recipe=name, calibration="none")
+        with pytest.raises(InputError, match="all of its points lie in one place: empty"):
+            fit_one(find_recipe(name), settings, flat, rows, by_person=True, run=None)
+    rules = frames.seen_as(FEATURE_SETS["blendshapes"])
+    values = np.array(rules.features)
+    values[7] = np.nan
+    flat = replace(rules, features=Computed(values))
+    model = fit_one(find_recipe("facs"), TrainSettings(recipe="facs"), flat, rows,
+                    by_person=True, run=None)  # fmt: skip
+    assert not np.isnan(answered(find_recipe("facs"), model, flat, rows).clips).any()
+
+
+def test_two_people_of_whom_one_shows_one_label_give_no_calibration(
+    frames: LabelledFrames,
+) -> None:
+    seen = frames.seen_as(FEATURE_SETS["blendshapes"])
+    first, second = seen.people[:2]
+    only = seen.labels == "Happy"
+    rows = np.flatnonzero((seen.subjects == first) | ((seen.subjects == second) & only))
+    settings = TrainSettings(recipe="facs", calibration="temperature")
+    fitted = fit_rows(find_recipe("facs"), settings, seen, rows, by_person=True, fit_of=no_run)
+    assert fitted.calibrations is None

@@ -90,3 +90,47 @@ def test_a_file_beside_the_table_is_checked_before_the_table_is_read(tmp_path: P
         evaluate(nowhere, recipe="facs", crema_d_votes=tmp_path / "votes.csv")
     with pytest.raises(InputError, match="no recipe 'nope'|Input should be"):
         evaluate(nowhere, recipe="facs,nope")
+
+
+def test_a_model_in_a_folder_of_a_recipe_s_name_is_not_replaced(
+    table: Path, tmp_path: Path
+) -> None:
+    from mien.workflows.train import train
+
+    train(table, out=tmp_path / "models" / "facs", recipe="facs", folds=2, beside=())
+    with pytest.raises(InputError, match=r"facs holds 'model.json'"):
+        evaluate(table, recipe="majority,facs", out=tmp_path / "models", folds=2, beside=())
+    assert (tmp_path / "models" / "facs" / "model.onnx").is_file()
+
+
+def test_demographics_of_other_people_are_refused(table: Path, tmp_path: Path) -> None:
+    path = tmp_path / "actors.csv"
+    path.write_text("ActorID,Age,Sex,Race,Ethnicity\n1001,51,Male,White,Not\n", "utf-8")
+    with pytest.raises(InputError, match="name none of the 6 people"):
+        evaluate(table, recipe="facs", demographics=path, folds=2, beside=())
+
+
+def test_a_stopped_training_does_not_go_on_with_other_people_held_out(
+    table: Path, tmp_path: Path
+) -> None:
+    from mien.workflows.train import train
+
+    class Stopped(Exception):
+        pass
+
+    def stop(doing: str, done: int, total: int) -> None:
+        if "People never seen: fold 2" in doing:
+            raise Stopped
+
+    asked = dict(recipe="mlp", epochs=1, hidden_units=8, folds=2, calibration="none", beside=())
+    with pytest.raises(Stopped):
+        train(table, out=tmp_path / "m", on_progress=stop, **asked)
+    evaluate(table, recipe="facs", folds=2, seed=7, folds_file=tmp_path / "f.json", beside=())
+    with pytest.raises(InputError, match="that was stopped had people"):
+        train(table, out=tmp_path / "m", folds_file=tmp_path / "f.json", resume=True, **asked)
+
+
+def test_what_is_learnt_on_people_set_aside_needs_people(table: Path) -> None:
+    for asked in ({"balance": 0.5}, {"calibration": "isotonic"}):
+        with pytest.raises(InputError, match="learnt on people: use the split subject"):
+            evaluate(table, recipe="logistic", split="time", **asked)

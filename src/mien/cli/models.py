@@ -53,7 +53,8 @@ CalibrationName = Annotated[
     str, typer.Option(help="none, temperature, bias, isotonic, or auto, the recipe's own.")
 ]
 Balance = Annotated[
-    float, typer.Option(help="0: the likeliest label; 1: as if all labels were equally common.")
+    float,
+    typer.Option(help="Further towards rare labels than the recipe answers: 0, not at all, to 1."),
 ]
 Coverage = Annotated[float, typer.Option(help="Share of true labels that sets promise to hold.")]
 Beside = Annotated[

@@ -114,7 +114,7 @@ class Recipe:
             if name in self.takes:
                 if value != unset or name in ("device", "precision"):
                     options[self.takes[name]] = None if value == "none" else value
-            elif value != unset and name not in ("device", "precision"):
+            elif value != unset and value != _PLAIN.get(name):
                 raise InputError(
                     f"recipe {self.name} has no {name}: leave it out"
                     + (", it takes all rows in one batch" if name == "batch_rows" else "")
@@ -122,6 +122,7 @@ class Recipe:
         return options
 
 
+_PLAIN = {"device": "cpu", "precision": "float32"}  # what every recipe does
 # Settings that reach an estimator, with the value that leaves it its own choice.
 _TUNED: dict[str, Any] = {
     "epochs": None,

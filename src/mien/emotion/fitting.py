@@ -112,9 +112,12 @@ def answered(
         return _answered_clips(estimator, frames, rows)
     found = estimator.predict_proba(frames.features.some(rows))
     ids, clip = np.unique(frames.clip_of[rows], return_inverse=True)
+    seen = ~np.isnan(found).any(axis=1)
     sums = np.zeros((len(ids), found.shape[1]))
-    np.add.at(sums, clip, found)
-    return Answered(found, ids, sums / np.bincount(clip)[:, None])
+    np.add.at(sums, clip[seen], found[seen])
+    counts = np.bincount(clip[seen], minlength=len(ids))[:, None]
+    means = np.divide(sums, counts, out=np.full_like(sums, np.nan), where=counts > 0)
+    return Answered(found, ids, means)
 
 
 def sequences(frames: LabelledFrames, rows: np.ndarray) -> tuple[Sequences, np.ndarray]:
@@ -135,7 +138,7 @@ def calibration_methods(recipe: Recipe, settings: TrainSettings) -> tuple[str, .
     if method == "auto":
         method = "temperature" if recipe.calibration_folds else "none"
     steps = () if method == "none" else (method,)
-    if settings.balance and (steps or recipe.calibration_folds):
+    if settings.balance:
         steps = (*steps, "log-prior")
     return steps
 
@@ -164,6 +167,8 @@ def _calibrated(
     if not parts:
         return None
     tested = np.concatenate([test for test, _ in parts])
+    if len(set(frames.subjects[tested].tolist())) < 2:
+        return None
     ids = np.concatenate([found.clip_ids for _, found in parts])
     clips = _calibration(
         recipe,

@@ -91,10 +91,10 @@ class FrameClassifier(ClassifierMixin, BaseEstimator):
         )
         self.n_features_in_ = X.shape[1]
         targets = class_numbers(y, rows, self.classes_)
+        rows = self._drawn(rows)
         if len(np.unique(targets[rows])) < 2:
             only = str(y[rows[0]])
             raise InputError(f"all rows are labelled {only!r}: two labels or more are needed")
-        rows = self._drawn(rows)
         mirrored = self._mirrored(X)
         projection = fit_projection(
             X, rows, components=self.components, whitening=self.whitening, mirrored=mirrored

@@ -20,9 +20,11 @@ from sklearn.base import BaseEstimator, ClassifierMixin
 from mien.emotion.batches import Augment, RowSource, rows_of
 from mien.emotion.devices import chosen_device, has_bfloat16
 from mien.emotion.layers import Dropout
+from mien.emotion.projection import FLAT_FACE
 from mien.emotion.runs import FitRun
 from mien.emotion.targets import ClassWeight, class_numbers, class_weights, set_aside
 from mien.emotion.training import CHUNK_ROWS, Plan, fit_network
+from mien.errors import InputError
 
 
 class MlpClassifier(ClassifierMixin, BaseEstimator):
@@ -267,6 +269,8 @@ def _scaling(X: RowSource, rows: np.ndarray) -> _Scaling:
         squares += step**2 * count * len(some) / (count + len(some))
         mean += step * len(some) / (count + len(some))
         count += len(some)
+    if not np.isfinite(mean).all():
+        raise InputError(FLAT_FACE)
     return _Scaling(mean, np.maximum(np.sqrt(squares / count), 1e-6))
 
 

@@ -16,7 +16,12 @@ import numpy as np
 
 from mien.emotion.batches import RowSource
 from mien.emotion.training import CHUNK_ROWS
+from mien.errors import InputError
 
+FLAT_FACE = (
+    "a face gives no features, as when all of its points lie in one place: empty the points of "
+    "that row, which says that no face was found"
+)
 _LEAST_DEVIATION = 1e-6  # of a value: one that never changes says nothing
 _LEAST_VARIANCE = 1e-6  # of a component, as a share of the first's: below is rounding
 
@@ -56,6 +61,8 @@ def fit_projection(
             some = np.asarray(source[rows[start : start + CHUNK_ROWS]], np.float64)
             total += some.sum(axis=0)
             products += some.T @ some
+    if not np.isfinite(total).all():
+        raise InputError(FLAT_FACE)
     mean = total / count
     covariance = products / count - np.outer(mean, mean)
     deviation = np.sqrt(np.maximum(np.diag(covariance), 0))

@@ -72,6 +72,7 @@ class FittedSplit:
     first: Split
     answers: Answers  # of clips, over all folds
     neutral_reference: np.ndarray | None  # (F,) of what the first fold learnt from
+    lacks_calibration: bool  # of some fold
     clips_learnt_from: int
     clips_held_out: int
     people_learnt_from: int
@@ -121,8 +122,10 @@ def evaluate_frames(
     fitted = {split: _fit(job, split, folds) for split, folds in jobs.items() if folds}
     by_person = name == "subject"
     baseline, answers = _majority(frames, splits or jobs["random-frame"], by_person)
-    if inner and fitted["subject"].fitted.calibrations is None:
+    if inner and fitted["subject"].lacks_calibration:
         warnings.append("too few people to set some aside: the probabilities are not calibrated")
+    if name != "subject" and (settings.balance or settings.calibration != "auto"):
+        warnings.append("nobody can be set aside: calibration and balance were left out")
     return Evaluation(fitted["random-frame"], fitted.get(name), baseline, answers, warnings)
 
 
@@ -155,7 +158,7 @@ def _held_out_splits(
     if settings.split != "time":
         if len(frames.people) > 1:
             folds = _by_person(frames, settings, frozen)
-            if frozen is None and len(folds) < settings.folds:
+            if len(folds) != settings.folds:
                 warnings.append(
                     f"{len(frames.people)} people give {len(folds)} folds, not {settings.folds}"
                 )
@@ -264,6 +267,7 @@ def _fit(job: _Job, name: str, folds: list[Split]) -> FittedSplit:
         first,
         asked.answers,
         _neutral(frames, first.train),
+        len(pool.sets) < len(folds),
         clips_learnt_from=len(np.unique(frames.clip_of[first.train])),
         clips_held_out=len(np.unique(frames.clip_of[first.test])),
         people_learnt_from=len({p for p in frames.subjects[first.train] if p is not None}),

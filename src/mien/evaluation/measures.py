@@ -13,6 +13,7 @@ import numpy as np
 from mien.corpora.crema_d import HUMAN_ANCHORS, RATERS_SEX_GAP
 from mien.corpora.names import label_from_name
 from mien.corpora.votes import Votes, agreement
+from mien.errors import InputError
 from mien.evaluation.answers import Answers
 from mien.evaluation.fairness import GroupScores, group_scores, yaw_bands
 from mien.evaluation.metrics import Number, Record
@@ -112,6 +113,11 @@ def _groups(asked: Asked, known: Known) -> list[GroupScores]:
         found.append(turned)
     people = known.groups or {}
     present = {str(person) for person in asked.answers.subjects if person is not None}
+    if people and not present & set(people):
+        raise InputError(
+            f"the demographics name none of the {len(present)} people, such as "
+            f"{min(present)!r}: they name {min(people)!r}"
+        )
     attributes = dict.fromkeys(name for person in people.values() for name in person)
     for attribute in attributes:
         of_person = {who: told[attribute] for who, told in people.items() if who in present}

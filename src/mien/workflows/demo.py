@@ -53,9 +53,8 @@ class Demo:
         )
         yield (
             f"Of the six real clips it is right on {by_model} of {count}, facs (published rules, "
-            f"no training) on {by_facs}. One actor is no measure of a model; that both do worse "
-            "than on synthetic people is what to expect: learning on a simulation says little "
-            "about real faces. Train on real people to use it."
+            f"no training) on {by_facs}. One actor is no measure of a model, and learning on a "
+            "simulation says little about real faces: train on real people to use it."
         )
 
 

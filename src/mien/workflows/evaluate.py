@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib.util import find_spec
@@ -83,6 +85,8 @@ class Companions:
 
     def folds_of(self, frames: LabelledFrames, settings: TrainSettings) -> FrozenFolds | None:
         """The folds to use, kept now if that was asked for; None: dealt anew."""
+        if settings.split == "time" or len(frames.people) < 2:
+            return None
         if self.folds_to_write is None:
             return self.folds
         dealt = freeze_folds(
@@ -172,6 +176,8 @@ def evaluate(
     own_files = (*RESULT_FILES, *RECIPES)
     if out is not None:
         out = check_free(out, own_files=own_files)
+        for name in RECIPES:  # a folder of that name may hold a model
+            check_free(out / name, own_files=RESULT_FILES)
     every = measure(table, asked, beside=beside, more=more, on_progress=on_progress)
     results: dict[str, Results] = {
         m.settings.recipe: m.results(made_by="mien evaluate") for m in every
@@ -194,13 +200,14 @@ def measure(
     beside: Sequence[str] = (),
     more: Companions | None = None,
     on_progress: Progress | None = None,
-    run_of: Callable[[str], TrainingRun] | None = None,
+    run_of: Callable[[str, str], TrainingRun] | None = None,
 ) -> list[Measured]:
     """Read a table and evaluate recipes on it, each beside the others.
 
     asked: settings, one for each recipe, that agree on who is held out. beside: further
     recipes, as they are. more: what files beside the table tell. run_of: given the
-    table's SHA-256, the run that keeps the first's checkpoints; None: nothing is kept.
+    table's SHA-256 and that of who is held out, the run that keeps the first's
+    checkpoints; None: nothing is kept.
     """
     recipes = [checked_recipe(settings.recipe) for settings in asked]
     further = [checked_recipe(name) for name in beside if name not in {r.name for r in recipes}]
@@ -226,8 +233,10 @@ def measure(
         source, FEATURE_SETS["raw-points"], subjects=more.subjects, on_rows=on_rows
     )
     folds = more.folds_of(frames, asked[0])
+    if asked[0].split == "time" or len(frames.people) < 2:
+        further = []  # there is nothing to compare on
     read, found = Table(source, survey, frames), {}
-    run = None if run_of is None else run_of(frames.table_sha256)
+    run = None if run_of is None else run_of(frames.table_sha256, _who(frames, folds))
     wanted = [*asked, *(_beside(asked[0], recipe) for recipe in further)]
     for number, settings in enumerate(wanted):
         recipe = find_recipe(settings.recipe)
@@ -256,9 +265,16 @@ def measure(
     ]
 
 
+def _who(frames: LabelledFrames, folds: FrozenFolds | None) -> str:
+    """The SHA-256 of who is in each row and who is held out together."""
+    told = [frames.subjects.tolist(), None if folds is None else folds.folds]
+    return hashlib.sha256(json.dumps(told).encode()).hexdigest()
+
+
 def _beside(settings: TrainSettings, recipe: Recipe) -> TrainSettings:
     """A recipe's own settings, with the same people held out."""
-    shared = ("split", "folds", "seed", "max_folds", "device", "coverage")
+    shared = ["split", "folds", "seed", "max_folds", "coverage"]
+    shared += ["device"] if "device" in recipe.takes else []
     same = {name: getattr(settings, name) for name in shared}
     return checked(TrainSettings, recipe=recipe.name, calibration="none", **same)
 
@@ -284,6 +300,10 @@ def check_settings(recipe: Recipe, settings: TrainSettings) -> None:
 
     chosen_device(settings.device)
     recipe.build(settings, ["a", "b"])
+    if settings.split != "subject" and (
+        settings.balance or settings.calibration not in ("auto", "none")
+    ):
+        raise InputError("calibration and balance are learnt on people: use the split subject")
     if settings.max_folds is not None and settings.split == "time":
         raise InputError("max_folds is for folds of people: leave it out with the split time")
 

@@ -95,8 +95,13 @@ def train(
         if runs.fits and not resume:
             on_note("dropping what a stopped training left; --resume would go on from it")
 
-        def run_of(table_sha256: str) -> TrainingRun:
-            key = {"table": table_sha256, "mien": mien.__version__, "settings": chosen.model_dump()}
+        def run_of(table_sha256: str, people_sha256: str) -> TrainingRun:
+            key = {
+                "table": table_sha256,
+                "people": people_sha256,
+                "mien": mien.__version__,
+                "settings": chosen.model_dump(),
+            }
             return TrainingRun(runs.take_up(key, resume=resume), logs)
 
         measured = measure(
