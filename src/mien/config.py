@@ -114,7 +114,7 @@ class TrainSettings(Settings):
         None,
         ge=2,
         le=20,
-        description="so many times people are set aside for it; none: the recipe's own, 2 or 3",
+        description="so many times people are set aside for it; none: 3",
     )
     balance: float = Field(
         0.0,

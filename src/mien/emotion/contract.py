@@ -182,7 +182,7 @@ def _clip(name: str, summary: str) -> Recipe:
         },
         takes=_CLIP_NETWORK,
         epochs=10,
-        calibration_folds=2,
+        calibration_folds=3,
     )
 
 

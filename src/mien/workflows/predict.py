@@ -34,6 +34,7 @@ FACS_NOTE = (
     "facs, rules without training: weak beyond Neutral, Happy and Surprise (docs/facs.md); "
     "--model takes a trained model"
 )
+_TOLD = 3  # recordings whose failure one message tells
 
 
 @dataclass(frozen=True)
@@ -113,14 +114,14 @@ def predict(
 
 
 def _enrolled(model: Model, source: Any, threads: int, workers: int) -> Enrolment:
-    with _rows(source, workers=workers) as rows:
+    with _rows(source, workers=workers, purpose="enrol from") as rows:
         for recording, reason in rows.failures.items():
             raise InputError(f"{recording} cannot be enrolled from: {reason}")
         return enrolled(model, rows.batches, threads=threads)
 
 
 @contextmanager
-def _rows(source: Any, **extraction: Any) -> Iterator[_Rows]:
+def _rows(source: Any, *, purpose: str = "predict", **extraction: Any) -> Iterator[_Rows]:
     """The landmark rows of a source; recordings are extracted into a table that goes again."""
     recordings = _recordings(source)
     if not recordings:
@@ -129,9 +130,15 @@ def _rows(source: Any, **extraction: Any) -> Iterator[_Rows]:
     with tempfile.TemporaryDirectory(prefix="mien-") as folder:
         done = extract(recordings, Path(folder) / "landmarks.parquet", **extraction)
         if done.table is None:
-            raise InputError("nothing to predict: none of the recordings could be read")
+            raise InputError(f"nothing to {purpose}: {_why(done.failures)}")
         rows = _known_rows(done.table)
         yield _Rows(rows.batches, rows.ends, done.failures)
+
+
+def _why(failures: Mapping[str, str]) -> str:
+    told = [f"{name}: {reason}" for name, reason in failures.items()]
+    more = f" (and {len(told) - _TOLD} more)" if len(told) > _TOLD else ""
+    return "; ".join(told[:_TOLD]) + more
 
 
 def _clips_path(path: Path) -> Path:
