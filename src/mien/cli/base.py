@@ -30,6 +30,9 @@ app = typer.Typer(
 )
 
 Table = Annotated[Path, typer.Argument(metavar="TABLE", help="A landmark table, Parquet or CSV.")]
+TableOut = Annotated[
+    Path, typer.Option("--output", "-o", help="The table to write: .parquet or .csv.")
+]
 
 
 def main() -> None:
@@ -70,6 +73,12 @@ def stoppable(message: str) -> Callable[[Callable[..., None]], Callable[..., Non
         return run
 
     return wrap
+
+
+def end(*, is_complete: bool) -> None:
+    """End a verb that did what it could: with exit code 3 where something is left undone."""
+    if not is_complete:
+        raise typer.Exit(DONE_BUT_FOR_FAILURES)
 
 
 def _version(wanted: bool) -> None:

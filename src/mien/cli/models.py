@@ -3,126 +3,66 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
 from mien import console
-from mien.cli.base import DONE_BUT_FOR_FAILURES, NOTHING_KEPT, Table, app, stoppable
-from mien.config import TrainSettings
+from mien.cli import fit_options as fit
+from mien.cli.base import NOTHING_KEPT, Table, app, end, stoppable
 
-Recipe = Annotated[
+Resume = Annotated[bool, typer.Option("--resume", help="Go on from where a stopped training was.")]
+TensorBoard = Annotated[
+    Path | None, typer.Option(metavar="FOLDER", help="Write TensorBoard logs here.")
+]
+Method = Annotated[
     str,
     typer.Option(
-        help="What to train: majority, facs, seed (the reference's own network, one batch an "
-        "epoch), logistic, svm, blend, kernel, mlp; for how the face moves, temporal, lstm, cnn."
+        help="occlusion (any model, no torch) or integrated-gradients (networks; mien[train])."
     ),
 ]
-Recipes = Annotated[str, typer.Option(help="As in mien train; several with commas between.")]
-SplitName = Annotated[
-    str,
-    typer.Option(help="Hold out: subject (people), time (each clip's end), random-frame (leaky)."),
+Clips = Annotated[
+    list[str] | None,
+    typer.Option(help="Show this clip, by its video_filename; may be repeated."),
 ]
-Folds = Annotated[int, typer.Option(help="Person-disjoint folds.")]
-Seed = Annotated[int, typer.Option(help="For the weights and the folds.")]
-Epochs = Annotated[
-    int | None, typer.Option(help="Passes over all rows; the recipe's own if not given.")
+Labels = Annotated[
+    list[str] | None, typer.Option("--class", help="Sum up this label only; may be repeated.")
 ]
-MaxFolds = Annotated[
-    int | None,
-    typer.Option(help="Fit only so many of the folds: a large table says enough with one."),
-]
-BatchRows = Annotated[
-    int | None,
-    typer.Option(help="Rows or clips a step, if not the recipe's own; seed takes all."),
-]
-Patience = Annotated[
-    int | None,
-    typer.Option(
-        metavar="EPOCHS",
-        help="Stop early after so many epochs without a better loss on people set aside.",
-    ),
-]
-ClassWeight = Annotated[
-    str, typer.Option(help="Of rare labels: none, balanced, sqrt, or auto, the recipe's own.")
-]
-Causal = Annotated[
-    bool, typer.Option("--causal", help="Of clips: look at no later frame, as when live.")
-]
-CalibrationName = Annotated[
-    str, typer.Option(help="none, temperature, bias, isotonic, or auto, the recipe's own.")
-]
-Balance = Annotated[
-    float,
-    typer.Option(help="Further towards rare labels than the recipe answers: 0, not at all, to 1."),
-]
-Coverage = Annotated[float, typer.Option(help="Share of true labels that sets promise to hold.")]
-Beside = Annotated[
-    str, typer.Option(help="Recipes whose scores stand beside, with commas between; '' for none.")
-]
-Subjects = Annotated[
-    Path | None, typer.Option(metavar="CSV", help="Who is in each clip, where the table lacks it.")
-]
-FoldsFile = Annotated[
+Reference = Annotated[
     Path | None,
-    typer.Option(metavar="JSON", help="Who is held out together; written when not there."),
+    typer.Option(metavar="TABLE", help="Compare with the mean face of this table, not of TABLE."),
 ]
-Demographics = Annotated[
-    Path | None,
-    typer.Option(metavar="CSV", help="CREMA-D's VideoDemographics.csv or alike: gaps by group."),
-]
-CremaDVotes = Annotated[
-    Path | None,
-    typer.Option(metavar="CSV", help="CREMA-D's summaryTable.csv: agreement with its raters."),
-]
-Device = Annotated[str, typer.Option(help="Train on: auto, cpu or cuda.")]
-Precision = Annotated[
-    str, typer.Option(help="Of the products: float32, bfloat16, or auto, by recipe and processor.")
-]
-_FILES = ("subjects", "folds_file", "demographics", "crema_d_votes")
-
-
-def _shared(options: dict[str, Any]) -> dict[str, Any]:
-    """Those of a verb's options that train and evaluate share."""
-    named = {name: options[name] for name in TrainSettings.model_fields if name in options}
-    files = {name: options[name] for name in _FILES}
-    beside = [name.strip() for name in options["beside"].split(",") if name.strip()]
-    return {**named, **files, "beside": beside}
 
 
 @app.command()
 @stoppable("stopped; the same command with --resume goes on from here")
 def train(
     table: Table,
-    recipe: Recipe = "seed",
+    recipe: fit.Recipe = "seed",
     output: Annotated[
         Path, typer.Option("--output", "-o", help="The model folder to write.")
     ] = Path("model"),
-    split: SplitName = "subject",
-    folds: Folds = 5,
-    seed: Seed = 0,
-    epochs: Epochs = None,
-    max_folds: MaxFolds = None,
-    batch_rows: BatchRows = None,
-    patience: Patience = None,
-    class_weight: ClassWeight = "auto",
-    causal: Causal = False,
-    calibration: CalibrationName = "auto",
-    balance: Balance = 0.0,
-    coverage: Coverage = 0.9,
-    beside: Beside = "seed",
-    subjects: Subjects = None,
-    folds_file: FoldsFile = None,
-    demographics: Demographics = None,
-    crema_d_votes: CremaDVotes = None,
-    device: Device = "auto",
-    precision: Precision = "auto",
-    resume: Annotated[
-        bool, typer.Option("--resume", help="Go on from where a stopped training was.")
-    ] = False,
-    tensorboard: Annotated[
-        Path | None, typer.Option(metavar="FOLDER", help="Write TensorBoard logs here.")
-    ] = None,
+    split: fit.SplitName = "subject",
+    folds: fit.Folds = 5,
+    seed: fit.Seed = 0,
+    epochs: fit.Epochs = None,
+    max_folds: fit.MaxFolds = None,
+    batch_rows: fit.BatchRows = None,
+    patience: fit.Patience = None,
+    class_weight: fit.ClassWeight = "auto",
+    causal: fit.Causal = False,
+    calibration: fit.CalibrationName = "auto",
+    balance: fit.Balance = 0.0,
+    coverage: fit.Coverage = 0.9,
+    beside: fit.Beside = "seed",
+    subjects: fit.Subjects = None,
+    folds_file: fit.FoldsFile = None,
+    demographics: fit.Demographics = None,
+    crema_d_votes: fit.CremaDVotes = None,
+    device: fit.Device = "auto",
+    precision: fit.Precision = "auto",
+    resume: Resume = False,
+    tensorboard: TensorBoard = None,
 ) -> None:
     """Train a recipe and say honestly what it is worth.
 
@@ -140,7 +80,7 @@ def train(
 
         mien train emotion_landmark_dataset.parquet --max-folds 1 -o model --resume
     """
-    shared = _shared(locals())
+    shared = fit.shared_options(locals())
     from mien.workflows.train import train as run
 
     with console.StepProgress() as progress:
@@ -161,29 +101,29 @@ def train(
 @stoppable(NOTHING_KEPT)
 def evaluate(
     table: Table,
-    recipe: Recipes = "seed",
+    recipe: fit.Recipes = "seed",
     output: Annotated[
         Path | None, typer.Option("--output", "-o", help="A folder for metrics and report.")
     ] = None,
-    split: SplitName = "subject",
-    folds: Folds = 5,
-    seed: Seed = 0,
-    epochs: Epochs = None,
-    max_folds: MaxFolds = None,
-    batch_rows: BatchRows = None,
-    patience: Patience = None,
-    class_weight: ClassWeight = "auto",
-    causal: Causal = False,
-    calibration: CalibrationName = "auto",
-    balance: Balance = 0.0,
-    coverage: Coverage = 0.9,
-    beside: Beside = "seed",
-    subjects: Subjects = None,
-    folds_file: FoldsFile = None,
-    demographics: Demographics = None,
-    crema_d_votes: CremaDVotes = None,
-    device: Device = "auto",
-    precision: Precision = "auto",
+    split: fit.SplitName = "subject",
+    folds: fit.Folds = 5,
+    seed: fit.Seed = 0,
+    epochs: fit.Epochs = None,
+    max_folds: fit.MaxFolds = None,
+    batch_rows: fit.BatchRows = None,
+    patience: fit.Patience = None,
+    class_weight: fit.ClassWeight = "auto",
+    causal: fit.Causal = False,
+    calibration: fit.CalibrationName = "auto",
+    balance: fit.Balance = 0.0,
+    coverage: fit.Coverage = 0.9,
+    beside: fit.Beside = "seed",
+    subjects: fit.Subjects = None,
+    folds_file: fit.FoldsFile = None,
+    demographics: fit.Demographics = None,
+    crema_d_votes: fit.CremaDVotes = None,
+    device: fit.Device = "auto",
+    precision: fit.Precision = "auto",
 ) -> None:
     """Score recipes on people they have not seen, beside the leaky score and the majority.
 
@@ -195,7 +135,7 @@ def evaluate(
 
         mien evaluate landmarks.parquet --recipe logistic,mlp,temporal --folds-file folds.json
     """
-    shared = _shared(locals())
+    shared = fit.shared_options(locals())
     from mien.workflows.evaluate import evaluate as run
 
     with console.StepProgress() as progress:
@@ -255,8 +195,7 @@ def predict(
             on_failure=console.failed,
         )
     console.show_predicted(result)
-    if result.failures:
-        raise typer.Exit(DONE_BUT_FOR_FAILURES)
+    end(is_complete=not result.failures)
 
 
 @app.command()
@@ -291,26 +230,10 @@ def explain(
     output: Annotated[
         Path, typer.Option("--output", "-o", help="The folder for the page, figures and numbers.")
     ] = Path("explanation"),
-    clip: Annotated[
-        list[str] | None,
-        typer.Option(help="Show this clip, by its video_filename; may be repeated."),
-    ] = None,
-    method: Annotated[
-        str,
-        typer.Option(
-            help="occlusion (any model, no torch) or integrated-gradients (networks; mien[train])."
-        ),
-    ] = "occlusion",
-    label: Annotated[
-        list[str] | None,
-        typer.Option("--class", help="Sum up this label only; may be repeated."),
-    ] = None,
-    reference: Annotated[
-        Path | None,
-        typer.Option(
-            metavar="TABLE", help="Compare with the mean face of this table, not of TABLE."
-        ),
-    ] = None,
+    clip: Clips = None,
+    method: Method = "occlusion",
+    label: Labels = None,
+    reference: Reference = None,
     max_frames: Annotated[
         int, typer.Option(help="Look at so many frames, evenly over the clips.")
     ] = 2000,
