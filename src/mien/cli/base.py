@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import io
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -33,6 +33,7 @@ Table = Annotated[Path, typer.Argument(metavar="TABLE", help="A landmark table, 
 TableOut = Annotated[
     Path, typer.Option("--output", "-o", help="The table to write: .parquet or .csv.")
 ]
+Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace the table that is there.")]
 
 
 def main() -> None:
@@ -73,6 +74,11 @@ def stoppable(message: str) -> Callable[[Callable[..., None]], Callable[..., Non
         return run
 
     return wrap
+
+
+def say_lines(lines: Iterable[str]) -> None:
+    for line in lines:
+        console.say(line)
 
 
 def end(*, is_complete: bool) -> None:

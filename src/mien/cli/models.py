@@ -9,7 +9,7 @@ import typer
 
 from mien import console
 from mien.cli import fit_options as fit
-from mien.cli.base import NOTHING_KEPT, Table, app, end, stoppable
+from mien.cli.base import NOTHING_KEPT, Table, app, end, say_lines, stoppable
 
 Resume = Annotated[bool, typer.Option("--resume", help="Go on from where a stopped training was.")]
 TensorBoard = Annotated[
@@ -268,6 +268,5 @@ def explain(
             seed=seed,
             on_progress=progress,
         )
-    for line in describe(result.explanation):
-        console.say(line)
+    say_lines(describe(result.explanation))
     console.show_paths([result.page])

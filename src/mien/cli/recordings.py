@@ -8,11 +8,32 @@ from typing import Annotated, Any
 import typer
 
 from mien import console
-from mien.cli.base import DONE_BUT_FOR_FAILURES, NOTHING_KEPT, RESUMES, Table, app, stoppable
+from mien.cli.base import NOTHING_KEPT, RESUMES, Table, TableOut, app, end, stoppable
 from mien.errors import InputError
 from mien.files import is_address
 
-Overwrite = Annotated[
+Recordings = Annotated[
+    list[str] | None,
+    typer.Argument(metavar="PATH…", help="Video files, photos, folders, or one rtsp:// address."),
+]
+Labels = Annotated[
+    Path | None, typer.Option(help="CSV with a clip column and an emotion or subject column.")
+]
+Workers = Annotated[int, typer.Option("--workers", "-w", help="Processes, each on one core.")]
+Cluster = Annotated[
+    str | None,
+    typer.Option(
+        metavar="ADDRESS",
+        help="Over a Ray cluster: auto, host:port, ray://host:port, or local to start one.",
+    ),
+]
+Webcam = Annotated[
+    int | None, typer.Option(metavar="NUMBER", help="Record from this camera instead.")
+]
+Duration = Annotated[
+    float | None, typer.Option(metavar="SECONDS", help="End a live recording after this long.")
+]
+Anew = Annotated[
     bool, typer.Option("--overwrite", help="Start the table anew, dropping what it holds.")
 ]
 
@@ -56,40 +77,18 @@ def demo(
 @app.command()
 @stoppable(RESUMES)
 def extract(
-    paths: Annotated[
-        list[str] | None,
-        typer.Argument(
-            metavar="PATH…", help="Video files, photos, folders, or one rtsp:// address."
-        ),
-    ] = None,
-    output: Annotated[
-        Path, typer.Option("--output", "-o", help="The table to write: .parquet or .csv.")
-    ] = Path("landmarks.parquet"),
-    labels: Annotated[
-        Path | None,
-        typer.Option(help="CSV with a clip column and an emotion or subject column."),
-    ] = None,
+    paths: Recordings = None,
+    output: TableOut = Path("landmarks.parquet"),
+    labels: Labels = None,
     faces: Annotated[int, typer.Option(help="Faces to track; 1: the largest.")] = 1,
-    workers: Annotated[
-        int, typer.Option("--workers", "-w", help="Processes, each on one core.")
-    ] = 1,
-    cluster: Annotated[
-        str | None,
-        typer.Option(
-            metavar="ADDRESS",
-            help="Over a Ray cluster: auto, host:port, ray://host:port, or local to start one.",
-        ),
-    ] = None,
+    workers: Workers = 1,
+    cluster: Cluster = None,
     smooth: Annotated[
         bool, typer.Option(help="Smooth as MediaPipe's VIDEO mode does (one face only).")
     ] = True,
-    webcam: Annotated[
-        int | None, typer.Option(metavar="NUMBER", help="Record from this camera instead.")
-    ] = None,
-    duration: Annotated[
-        float | None, typer.Option(metavar="SECONDS", help="End a live recording after this long.")
-    ] = None,
-    overwrite: Overwrite = False,
+    webcam: Webcam = None,
+    duration: Duration = None,
+    overwrite: Anew = False,
 ) -> None:
     """Extract 478 landmarks a frame into a table. The same command resumes.
 
@@ -112,19 +111,11 @@ def extract(
     from mien.workflows.extract import extract as run
     from mien.workflows.extract import record
 
-    options: dict[str, Any] = dict(
-        labels=labels,
-        overwrite=overwrite,
-        faces=faces,
-        smooth=smooth,
-        on_failure=console.failed,
-    )
     live = webcam if webcam is not None else _address(paths)
-    _check_live(live, paths, duration, workers)
-    if live is not None and cluster is not None:
-        raise InputError("one camera is read by one process: leave out --cluster")
+    _check_live(live, paths, duration, workers, cluster)
+    options: dict[str, Any] = dict(labels=labels, overwrite=overwrite, faces=faces, smooth=smooth)
     with console.FrameProgress() as progress:
-        options["on_frames"] = progress.advance
+        options |= dict(on_frames=progress.advance, on_failure=console.failed)
         if live is not None:
             options |= dict(duration_s=duration, on_event=console.warn)
             result = record(live, output, **options)
@@ -132,8 +123,7 @@ def extract(
             options |= dict(workers=workers, cluster=cluster, on_start=progress.start_on)
             result = run(paths or [], output, **options)
     console.show_extracted(result)
-    if result.failures:
-        raise typer.Exit(DONE_BUT_FOR_FAILURES)
+    end(is_complete=not result.failures)
 
 
 def _address(paths: list[str] | None) -> str | None:
@@ -144,7 +134,11 @@ def _address(paths: list[str] | None) -> str | None:
 
 
 def _check_live(
-    live: str | int | None, paths: list[str] | None, duration: float | None, workers: int
+    live: str | int | None,
+    paths: list[str] | None,
+    duration: float | None,
+    workers: int,
+    cluster: str | None,
 ) -> None:
     if live is None and duration is not None:
         raise InputError("--duration is for a camera or a stream: files are read to their end")
@@ -152,6 +146,8 @@ def _check_live(
         raise InputError("--webcam stands alone: one recording, one table")
     if live is not None and workers > 1:
         raise InputError("one camera is read by one process: leave out --workers")
+    if live is not None and cluster is not None:
+        raise InputError("one camera is read by one process: leave out --cluster")
 
 
 @app.command()
@@ -202,5 +198,4 @@ def overlay(
         clip=clip,
     )
     console.show_overlay(result)
-    if not result.is_complete:
-        raise typer.Exit(DONE_BUT_FOR_FAILURES)
+    end(is_complete=result.is_complete)

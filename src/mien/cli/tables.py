@@ -8,9 +8,27 @@ from typing import Annotated
 import typer
 
 from mien import console
-from mien.cli.base import DONE_BUT_FOR_FAILURES, NOTHING_KEPT, RESUMES, Table, app, stoppable
+from mien.cli.base import (
+    NOTHING_KEPT,
+    RESUMES,
+    Overwrite,
+    Table,
+    TableOut,
+    app,
+    end,
+    say_lines,
+    stoppable,
+)
 from mien.corpora.labels import canonical_label
 from mien.errors import InputError
+
+Kind = Annotated[
+    str,
+    typer.Option(
+        help="emotions: people show emotions, each in an own way; motion-pair: two emotions "
+        "that no single frame tells apart, only motion does."
+    ),
+]
 
 
 @app.command()
@@ -33,8 +51,7 @@ def inspect(
 
     inspection = run(table, rows=rows)
     console.out.print(describe(inspection))
-    if inspection.problems:
-        raise typer.Exit(DONE_BUT_FOR_FAILURES)
+    end(is_complete=not inspection.problems)
 
 
 @app.command()
@@ -44,9 +61,7 @@ def convert(
     output: Annotated[
         Path, typer.Argument(metavar="OUT", help="The table to write: .parquet or .csv.")
     ],
-    overwrite: Annotated[
-        bool, typer.Option("--overwrite", help="Replace the table that is there.")
-    ] = False,
+    overwrite: Overwrite = False,
 ) -> None:
     """Write a table again as Parquet or CSV, its points in half the bytes.
 
@@ -65,26 +80,21 @@ def convert(
 
     with console.StepProgress() as progress:
         result = run(table, output, overwrite=overwrite, on_progress=progress)
-    for line in describe(result):
-        console.say(line)
+    say_lines(describe(result))
 
 
 @app.command()
 @stoppable(NOTHING_KEPT)
 def features(
     table: Table,
-    output: Annotated[
-        Path, typer.Option("--output", "-o", help="The table to write: .parquet or .csv.")
-    ] = Path("features.parquet"),
+    output: TableOut = Path("features.parquet"),
     sets: Annotated[
         str, typer.Option(help="Feature sets, with commas between.")
     ] = "pose,gaze,openings,blendshapes,action-units",
     threads: Annotated[
         int | None, typer.Option(help="Threads; as many as there are processors without it.")
     ] = None,
-    overwrite: Annotated[
-        bool, typer.Option("--overwrite", help="Replace the table that is there.")
-    ] = False,
+    overwrite: Overwrite = False,
 ) -> None:
     """Compute what faces show from their points alone: one row a frame.
 
@@ -112,8 +122,7 @@ def features(
             overwrite=overwrite,
             on_progress=progress,
         )
-    for line in describe(result):
-        console.say(line)
+    say_lines(describe(result))
 
 
 @app.command()
@@ -144,8 +153,7 @@ def cache(
 
     found = run(table, verify_content=verify, clear_entries=clear)
     console.show_cache(found)
-    if found.differences:
-        raise typer.Exit(DONE_BUT_FOR_FAILURES)
+    end(is_complete=not found.differences)
 
 
 @app.command()
@@ -196,26 +204,17 @@ def fetch(
             on_progress=progress,
         )
     console.show_fetched(result)
-    if result.failures:
-        raise typer.Exit(DONE_BUT_FOR_FAILURES)
+    end(is_complete=not result.failures)
 
 
 @app.command()
 @stoppable(NOTHING_KEPT)
 def simulate(
-    output: Annotated[
-        Path, typer.Option("--output", "-o", help="The table to write: .parquet or .csv.")
-    ],
+    output: TableOut,
     people: Annotated[int, typer.Option(help="How many people.")] = 40,
     clips_each: Annotated[int, typer.Option(help="Clips of each person.")] = 12,
     frames: Annotated[int, typer.Option(help="Frames of each clip.")] = 75,
-    kind: Annotated[
-        str,
-        typer.Option(
-            help="emotions: people show emotions, each in an own way; motion-pair: two emotions "
-            "that no single frame tells apart, only motion does."
-        ),
-    ] = "emotions",
+    kind: Kind = "emotions",
     emotions: Annotated[
         str | None, typer.Option(help="Labels, such as Happy,Sad,Neutral; else the kind's own.")
     ] = None,
@@ -230,9 +229,7 @@ def simulate(
         float, typer.Option(help="The tracker's tremor, 1 as on real clips, 0 for none.")
     ] = 1.0,
     dropout: Annotated[float, typer.Option(help="Share of frames without a face.")] = 0.01,
-    overwrite: Annotated[
-        bool, typer.Option("--overwrite", help="Replace the table that is there.")
-    ] = False,
+    overwrite: Overwrite = False,
 ) -> None:
     """Write a landmark table of people who do not exist, with a known answer.
 
@@ -270,5 +267,4 @@ def simulate(
             overwrite=overwrite,
             on_progress=progress,
         )
-    for line in describe(result):
-        console.say(line)
+    say_lines(describe(result))
