@@ -81,7 +81,7 @@ def explain(
     if max_frames < 1:
         raise InputError(f"max_frames must be 1 or more, got {max_frames}")
     loaded = facs_model() if model is None else load_model(model)
-    numbers = _class_numbers(loaded.labels, classes)
+    labels = _chosen_labels(loaded.labels, classes)
     network = network_of(model) if method == "integrated-gradients" else None
     whole = loaded.unit == "clip"
 
@@ -94,13 +94,40 @@ def explain(
     sample = sample_of(table, named)
     other = None if reference is None else sample_of(reference, ())
     weighed = weigh(loaded, sample, network=network, other=other, on_progress=told)
+    explanation = _explanation(
+        loaded, sample, other, weighed,
+        folder=None if model is None else Path(model).resolve().name,
+        method=method, labels=labels, shown=_shown(weighed.clips, named),
+    )  # fmt: skip
+    return _write(explanation, Path(out))
+
+
+def _chosen_labels(labels: list[str], classes: Sequence[str] | None) -> dict[int, str]:
+    """The labels to sum up, by their number. Raises InputError for one that there is not."""
+    unknown = [label for label in classes or () if label not in labels]
+    if unknown:
+        raise InputError(f"the model has no label {unknown[0]!r}: it has {', '.join(labels)}")
+    return {n: label for n, label in enumerate(labels) if classes is None or label in classes}
+
+
+def _explanation(
+    model: Model,
+    sample: Sample,
+    other: Sample | None,
+    weighed: Weighed,
+    *,
+    folder: str | None,
+    method: str,
+    labels: dict[int, str],
+    shown: set[int],
+) -> Explanation:
+    """What was found, in numbers and words. folder: the model's, by name; None for facs."""
     found = weighed.clips
-    shown = _shown(found, named)
-    explanation = Explanation(
+    return Explanation(
         made_by="mien explain",
-        model=None if model is None else Path(model).resolve().name,
-        recipe=loaded.name,
-        feature_set=loaded.features.name,
+        model=folder,
+        recipe=model.name,
+        feature_set=model.features.name,
         method=method,
         unit=UNITS[method],
         reference=_reference_in_words(other or sample, weighed),
@@ -112,18 +139,10 @@ def explain(
         clips_used=len(found.names),
         frames_used=len(sample.points),
         unexplained=weighed.unexplained,
-        warnings=list(_warnings(sample, other, weighed, loaded)),
-        classes=explain_classes(found, {number: loaded.labels[number] for number in numbers}),
-        clips=explain_clips(found, loaded.labels, shown=shown),
+        warnings=_warnings(sample, other, weighed, model),
+        classes=explain_classes(found, labels),
+        clips=explain_clips(found, model.labels, shown=shown),
     )
-    return _write(explanation, Path(out))
-
-
-def _class_numbers(labels: list[str], classes: Sequence[str] | None) -> list[int]:
-    unknown = [label for label in classes or () if label not in labels]
-    if unknown:
-        raise InputError(f"the model has no label {unknown[0]!r}: it has {', '.join(labels)}")
-    return [number for number, label in enumerate(labels) if classes is None or label in classes]
 
 
 def _shown(found: ClipWeights, named: tuple[str, ...]) -> set[int]:
