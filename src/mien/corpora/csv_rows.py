@@ -17,7 +17,7 @@ def read_rows(path: str | Path, columns: Sequence[str]) -> list[tuple[int, dict[
     when it is not UTF-8 CSV, lacks a column, or has a row with more or fewer cells.
     """
     path = Path(path)
-    reader = csv.reader(io.StringIO(_text(path), newline=""))
+    reader = csv.reader(io.StringIO(text_of(path), newline=""))
     try:
         header = [name.strip() for name in next(reader, [])]
         places = _places(header, columns, path)
@@ -39,10 +39,14 @@ def read_rows(path: str | Path, columns: Sequence[str]) -> list[tuple[int, dict[
     return rows
 
 
-def _text(path: Path) -> str:
+def text_of(path: Path, *, what: str = "file") -> str:
+    """A table's text, with or without a byte order mark. what: it is called in an error.
+
+    Raises InputError when it cannot be read, LabelError when it is not UTF-8.
+    """
     try:
         if not path.is_file():
-            raise InputError(f"no file at {path}")
+            raise InputError(f"no {what} at {path}")
         content = path.read_bytes()
     except OSError as error:
         raise InputError(f"cannot read {path}: {error.strerror or error}") from error

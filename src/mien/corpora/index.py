@@ -8,9 +8,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
+from mien.corpora.csv_rows import text_of
 from mien.corpora.labels import canonical_label
 from mien.corpora.names import ClipLabel, label_from_name
-from mien.errors import InputError, LabelError
+from mien.errors import LabelError
 
 CLIP_COLUMNS = ("video_filename", "file", "filename", "clip", "path", "video", "image")
 EMOTION_COLUMNS = ("emotion", "label", "expression")
@@ -55,7 +56,7 @@ def read_label_file(path: str | Path) -> LabelFile:
     """
     path = Path(path)
     try:
-        reader = csv.DictReader(io.StringIO(_text(path), newline=""))
+        reader = csv.DictReader(io.StringIO(text_of(path, what="label file"), newline=""))
         columns = _columns(reader.fieldnames or [], path)
         rows = [_row(row, columns) for row in reader]
     except csv.Error as error:
@@ -70,20 +71,6 @@ def label_of(clip: str, labels: LabelFile | None = None) -> ClipLabel:
     if given is None:
         return named
     return ClipLabel(given.emotion or named.emotion, given.subject or named.subject, named.corpus)
-
-
-def _text(path: Path) -> str:
-    try:
-        if not path.is_file():
-            raise InputError(f"no label file at {path}")
-        content = path.read_bytes()
-    except OSError as error:
-        raise InputError(f"no label file at {path}: {error.strerror or error}") from error
-    try:
-        return content.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        line = error.object.count(b"\n", 0, error.start) + 1
-        raise LabelError(f"{path} is not UTF-8 in line {line}: save it again as UTF-8") from error
 
 
 def _columns(names: Sequence[str], path: Path) -> tuple[str, str | None, str | None]:
