@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import math
 
-from mien.evaluation.evaluate import SplitResult
 from mien.evaluation.fairness import GroupScores
 from mien.evaluation.measures import Anchor, Measures, RaterAgreement
 from mien.evaluation.numbers import (
@@ -21,6 +20,7 @@ from mien.evaluation.numbers import (
 )
 from mien.evaluation.reliability import Reliability
 from mien.evaluation.selective import LabelCoverage, Selective, SetScores
+from mien.evaluation.split_result import SplitResult
 
 SHOWN_COVERAGE = 0.7  # the one that a sentence tells; the table has the others
 

@@ -21,10 +21,10 @@ from mien.evaluation.answer_figures import (
 )
 from mien.evaluation.answer_sentences import own_class_sets
 from mien.evaluation.canvas import BLUE, FAINT, GREY, INK, ORANGE, SOFT, canvas, png, short
-from mien.evaluation.evaluate import SplitResult
 from mien.evaluation.measures import Measures
 from mien.evaluation.metrics import Score, Scores
 from mien.evaluation.results import Results
+from mien.evaluation.split_result import SplitResult
 
 COLOURS = {"majority": GREY, "random-frame": ORANGE, "subject": BLUE, "time": BLUE}
 HATCHES = {"random-frame": "///"}

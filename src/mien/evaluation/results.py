@@ -20,8 +20,9 @@ from mien.corpora.survey import Survey
 from mien.errors import InputError
 from mien.evaluation.answers import Answers
 from mien.evaluation.comparison import Comparison, compare
-from mien.evaluation.evaluate import Evaluation, SplitResult
+from mien.evaluation.evaluate import Evaluation
 from mien.evaluation.metrics import Number, Record
+from mien.evaluation.split_result import SplitResult
 
 RESULTS_VERSION = 2
 METRICS = "metrics.json"

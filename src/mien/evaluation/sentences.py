@@ -11,9 +11,9 @@ import math
 from collections.abc import Sequence
 
 from mien.evaluation.comparison import RecipeLine
-from mien.evaluation.evaluate import SplitResult
 from mien.evaluation.numbers import percent, percent_within, points_within
 from mien.evaluation.results import Results
+from mien.evaluation.split_result import SplitResult
 
 SMALL_GAP = 0.02
 LEARNS_NO_FACES = ("facs", "majority")  # recipes that learn nothing from faces
