@@ -17,9 +17,16 @@ from mien.corpora.index import CLIP_COLUMNS, EMOTION_COLUMNS, SUBJECT_COLUMNS
 from mien.corpora.labels import ALIASES
 from mien.emotion.facs import rules_markdown
 from mien.emotion.prediction_table import CLIP_MEANINGS, FRAME_MEANINGS
+from mien.risk.settings import (
+    AlertSettings,
+    AppraisalSettings,
+    ConditionSettings,
+    SignalSettings,
+)
 from mien.tables import COLUMN_MEANINGS, COLUMN_TYPES, SCHEMA_VERSION
 
 DOCS = Path(__file__).parent
+WATCH = (SignalSettings, AppraisalSettings, ConditionSettings, AlertSettings)
 MADE = "<!-- made by docs/generate.py: edit the code instead -->\n\n"
 
 
@@ -71,7 +78,7 @@ def _meanings(title: str, meanings: dict[str, str]) -> str:
 
 def settings_page() -> str:
     parts = ["# Settings\n"]
-    for kind in (ExtractSettings, TrainSettings):
+    for kind in (ExtractSettings, TrainSettings, *WATCH):
         parts.append(f"## {kind.__name__}\n\n{_first_line(kind)}\n")
         parts.append("| setting | default | meaning |\n|---|---|---|")
         parts += [

@@ -12,8 +12,8 @@ STAGES = (
 ).split()
 NOT_EVEN = {("risk", "emotion"), ("emotion", "recording"), ("monitor", "corpora")}
 THIRD_PARTIES = {  # package -> the only stages that may import it
-    "pydantic": {"config", "emotion", "evaluation"},
-    "filelock": {"corpora", "emotion", "workflows"},
+    "pydantic": {"config", "emotion", "risk", "evaluation"},
+    "filelock": {"files", "corpora"},
     "huggingface_hub": {"corpora"},
     "platformdirs": {"corpora"},
     "pyarrow": {"tables", "corpora", "recording", "emotion", "evaluation", "workflows"},

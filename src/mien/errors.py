@@ -36,6 +36,10 @@ class ModelError(InputError):
     """A model folder that is altered, newer, or made for other features."""
 
 
+class LogError(InputError):
+    """An event log of the watch that cannot be read, or was altered."""
+
+
 class MissingExtraError(MienError):
     """A verb whose optional packages are not installed."""
 

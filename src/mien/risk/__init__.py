@@ -1,0 +1,1 @@
+"""The bedside watch as pure machines: `step(state, event) -> (state, events)`, no clock inside."""

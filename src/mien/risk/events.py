@@ -1,0 +1,391 @@
+"""What happens at the beds, as one ordered log: every arrow between the machines is an Event.
+
+Times are whole milliseconds. `event_time_ms` is of the stream's own clock, `received_time_ms`
+of the host's. Frames are measured before they come here: no pixel and no whole landmark set is
+in any event, and frames themselves are not logged; the log begins with 1 s windows.
+
+`seq` numbers a patient's logged events from 1 in their order; a frame has seq 0. The ward's own
+events (ticks, the roster, triage) have patient "" and a numbering of their own.
+What identifies an alert is free of `received_time_ms`, so that a replay gives the same bytes.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass, replace
+from typing import Any, Literal
+
+from pydantic import TypeAdapter
+
+from mien.errors import LogError
+
+WARD = ""  # the patient of events that are nobody's own
+
+Signal = Literal["LIVE", "NOT_OBSERVABLE", "NO_SIGNAL", "PAUSED"]
+Baseline = Literal["LEARNING", "READY"]
+Level = Literal["CALM", "WATCH", "CONCERN", "UNKNOWN"]
+Priority = Literal["NONE", "LOW", "MEDIUM", "HIGH"]
+Shown = Literal["on", "ack", "latched", "off"]  # FHIR R6's words
+Outcome = Literal["treated", "assessed-no-action", "false", "technical"]
+PauseReason = Literal["care", "consent", "meal"]
+
+PATIENT_RULES = ("watch", "sustained", "concern", "concern-vitals")
+TECHNICAL_RULES = ("face-lost", "not-observable", "stalled", "store-failing", "clock-skew")
+WARD_RULES = ("system",)  # three beds technical at once
+PRIORITIES: tuple[Priority, ...] = ("NONE", "LOW", "MEDIUM", "HIGH")  # rising
+
+
+@dataclass(frozen=True, slots=True)
+class Face:
+    """What is kept of a face in one frame. None of it could draw the face again."""
+
+    yaw_deg: float
+    pitch_deg: float
+    roll_deg: float
+    action_units: tuple[float, ...]  # 0-5 each, in the order of action_units.UNITS
+    mouth_opening: float  # outer-eye-corner distances
+    points: tuple[float, ...]  # x, y of some pose-free points, outer-eye-corner distances
+    negative: float | None = None  # the model's posterior of Angry, Disgust, Fear and Sad
+
+
+# --- What comes from outside: frames, ticks, people, systems -----------------
+
+
+@dataclass(frozen=True, slots=True)
+class FrameMeasured:
+    face: Face | None  # None: no face in this frame
+
+
+@dataclass(frozen=True, slots=True)
+class Tick:
+    """The host's second. Stalls, escalation and re-alerts run on it, and on nothing else."""
+
+
+@dataclass(frozen=True, slots=True)
+class Acknowledged:
+    record: str
+    who: str
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """Whoever was awarded an alert cannot go: escalation moves on at once."""
+
+    record: str
+    who: str
+
+
+@dataclass(frozen=True, slots=True)
+class Closed:
+    record: str
+    who: str
+    outcome: Outcome
+    cpot: int | None = None  # 0-8, a label for later learning
+    nrs: int | None = None  # 0-10
+
+
+@dataclass(frozen=True, slots=True)
+class Paused:
+    who: str
+    reason: PauseReason
+    duration_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class Resumed:
+    who: str
+
+
+@dataclass(frozen=True, slots=True)
+class AudioPaused:
+    who: str
+
+
+@dataclass(frozen=True, slots=True)
+class VitalsGiven:
+    """NEWS2, taken at the event's time: shown beside, never in the score."""
+
+    news2: int
+
+
+@dataclass(frozen=True, slots=True)
+class StoreChanged:
+    """The host's store fails, or works again."""
+
+    is_failing: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Nurse:
+    """One of those who may be sent. role "charge" is the ward's last person."""
+
+    name: str
+    role: Literal["nurse", "charge"]
+    beds: tuple[str, ...]  # patients assigned
+    buddy_of: tuple[str, ...] = ()  # names of nurses whom this one stands in for
+    is_on_shift: bool = True
+    place_m: float = 0.0  # along the ward's corridor
+    load: int = 0  # alerts in hand, as known when the roster was set
+
+
+@dataclass(frozen=True, slots=True)
+class RosterSet:
+    nurses: tuple[Nurse, ...]
+    bed_places_m: tuple[tuple[str, float], ...] = ()  # (patient, place along the corridor)
+
+
+# --- What the machines say ---------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class WindowClosed:
+    """One second of a stream, smoothed. event_time_ms is its end. None: nothing to measure."""
+
+    frames: int  # after thinning to 10 Hz
+    with_face: int
+    in_pose: int  # with a face that is not turned too far
+    jitter: float | None
+    skew_ms: int | None  # median of received minus event time
+    action_units: tuple[float, ...] | None  # EWMA of 0-5 each, order of action_units.UNITS
+    mouth_is_speaking: bool
+    p: float | None  # 0-16, of the smoothed units
+    r: float | None  # restlessness: rad/s of the head plus distances/s of the points
+    negative: float | None  # 0-1
+    regions: tuple[float, ...] | None  # mean position a region, order of action_units.REGIONS
+
+
+@dataclass(frozen=True, slots=True)
+class SignalChanged:
+    signal: Signal
+    is_greyed: bool = False  # no frame for 3 s: what is shown is old
+
+
+@dataclass(frozen=True, slots=True)
+class TechnicalChanged:
+    """A technical condition begins, rises in priority, or ends."""
+
+    rule: str  # of TECHNICAL_RULES
+    is_present: bool
+    priority: Priority
+    value: float | None = None
+    limit: float | None = None
+    unit: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Term:
+    """One reason in a score: what was seen, from where on it counts, and how much it adds."""
+
+    name: str  # P, B, E, N, R, C
+    value: float | None  # None: absent, as while learning
+    limit: float | None  # the limit that was reached, else the lowest
+    weight: int
+    unit: str
+
+
+@dataclass(frozen=True, slots=True)
+class Scored:
+    """A second's appraisal. score None: not observable, which is not 0."""
+
+    score: int | None
+    terms: tuple[Term, ...]
+    has_single_3: bool
+    quality: float  # 0-1, of the last 10 s
+    baseline: Baseline
+    regions: tuple[tuple[str, float], ...] = ()  # moved most against own baseline, most first
+
+
+@dataclass(frozen=True, slots=True)
+class BaselineChanged:
+    baseline: Baseline
+
+
+@dataclass(frozen=True, slots=True)
+class ConditionChanged:
+    rule: str  # of PATIENT_RULES or TECHNICAL_RULES
+    is_present: bool
+    priority: Priority
+    is_observed: bool = True  # False: held, since nothing is seen
+
+
+@dataclass(frozen=True, slots=True)
+class LevelChanged:
+    level: Level
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """All that explains a record, without the log: see MONITOR's "evidence in each record"."""
+
+    terms: tuple[Term, ...]
+    score: int | None
+    regions: tuple[tuple[str, float], ...]
+    before: tuple[tuple[Any, ...], ...]  # 120 s of (time_ms, p, r, negative, quality, score)
+    quality: float
+    levels: tuple[tuple[int, Level], ...]  # of the last 5 min: (since_ms, level)
+    model_hash: str
+    rules_hash: str
+    settings_hash: str
+    clears_when: str
+    cannot_know: str
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """One onset of one condition. key: patient/rule/onset seq."""
+
+    key: str
+    patient: str
+    rule: str
+    priority: Priority
+    onset_ms: int
+    is_present: bool
+    is_observed: bool
+    acknowledged_by: str | None
+    acknowledged_ms: int | None
+    cleared_ms: int | None
+    is_closed: bool
+    outcome: Outcome | None
+    closed_by: str | None
+    cpot: int | None
+    nrs: int | None
+    reopened: int  # how often it came back within 5 min
+    score: int | None  # the highest while it was present
+    evidence: Evidence | None
+
+    @property
+    def shown(self) -> Shown:
+        if self.is_present:
+            return "ack" if self.acknowledged_by else "on"
+        return "off" if self.acknowledged_by else "latched"
+
+
+@dataclass(frozen=True, slots=True)
+class RecordChanged:
+    record: Record
+    why: Literal[
+        "opened", "reopened", "acknowledged", "cleared", "held", "observed", "priority", "closed"
+    ]
+
+
+@dataclass(frozen=True, slots=True)
+class Notified:
+    """Something to tell people. It goes into the outbox with its record, once."""
+
+    record: str
+    priority: Priority
+    why: Literal["raised", "priority rose", "score rose", "still present", "advisory", "system"]
+    text: str
+    is_audible: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Ordered:
+    """Triage's one total order of open records: priority, age, bed."""
+
+    records: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Announced:
+    """The contract net asks for bids for a record."""
+
+    record: str
+    step: int  # 0 assigned nurse, 1 buddy, 2 charge nurse and unit display, 3 failsafe
+
+
+@dataclass(frozen=True, slots=True)
+class Bid:
+    record: str
+    who: str
+    cost: float  # least wins
+
+
+@dataclass(frozen=True, slots=True)
+class Awarded:
+    record: str
+    to: tuple[str, ...]  # "unit-display" is a place to show, not a person
+    step: int
+    is_failsafe: bool
+
+
+@dataclass(frozen=True, slots=True)
+class EscalationEnded:
+    record: str
+    why: Literal["acknowledged", "closed", "cleared"]
+
+
+Body = (
+    FrameMeasured | Tick | Acknowledged | Refused | Closed | Paused | Resumed | AudioPaused
+    | VitalsGiven | StoreChanged | RosterSet | WindowClosed | SignalChanged | TechnicalChanged
+    | Scored | BaselineChanged | ConditionChanged | LevelChanged | RecordChanged | Notified
+    | Ordered | Announced | Bid | Awarded | EscalationEnded
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    patient: str
+    seq: int
+    event_time_ms: int
+    received_time_ms: int
+    config_hash: str
+    body: Body
+
+
+_HEADER = ("patient", "seq", "event_time_ms", "received_time_ms", "config_hash")
+_OF_ALERTS = (
+    SignalChanged | TechnicalChanged | ConditionChanged | LevelChanged | RecordChanged | Notified
+    | Awarded | EscalationEnded
+)  # fmt: skip
+BODIES: dict[str, Any] = {kind.__name__: kind for kind in Body.__args__}
+_READERS: dict[str, TypeAdapter[Any]] = {name: TypeAdapter(kind) for name, kind in BODIES.items()}
+
+
+def canonical_json(value: Any) -> str:
+    """One line that is the same for the same value: keys sorted, no spaces, no NaN."""
+    return json.dumps(
+        value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False
+    )
+
+
+def to_line(event: Event) -> str:
+    """An event as one line of canonical JSON.
+
+    >>> to_line(Event(WARD, 1, 5000, 5000, "ab", Tick()))
+    '{"body":{},"config_hash":"ab","event_time_ms":5000,"kind":"Tick","patient":"",\
+"received_time_ms":5000,"seq":1}'
+    """
+    header = {name: getattr(event, name) for name in _HEADER}
+    kind = type(event.body).__name__
+    return canonical_json(header | {"kind": kind, "body": asdict(event.body)})
+
+
+def from_line(line: str) -> Event:
+    """The event of such a line. Raises LogError for a line that is none."""
+    try:
+        told = json.loads(line)
+        body = _READERS[told["kind"]].validate_json(json.dumps(told["body"]), strict=True)
+        event = Event(**{name: told[name] for name in _HEADER}, body=body)
+        if set(told) - {*_HEADER, "kind", "body"} or set(told["body"]) - set(body.__slots__):
+            raise ValueError("it has more in it")
+        return event
+    except (ValueError, KeyError, TypeError) as error:
+        raise LogError(f"not an event of the watch: {line[:80]!r} ({_first_line(error)})") from None
+
+
+def alert_log(events: Iterable[Event]) -> str:
+    """What people were told and why, without when the host heard of it: the same for every replay.
+
+    One line a transition of conditions, records, notifications, levels and awards.
+    """
+    lines = []
+    for event in events:
+        if isinstance(event.body, _OF_ALERTS):
+            lines.append(to_line(replace(event, received_time_ms=0)))
+    return "".join(f"{line}\n" for line in lines)
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).partition("\n")[0]
