@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mien.errors import InputError
-from mien.files import is_address, redacted, replacing, without_credentials
+from mien.files import is_address, redacted, replacing, take_lock, without_credentials
 
 WORD = st.text("abcdefghijklmnopqrstuvwxyzABCXYZ0123456789", min_size=6, max_size=12)
 
@@ -26,6 +26,18 @@ def test_a_place_that_cannot_be_written_says_so(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(InputError, match="cannot write"), replacing(tmp_path / "file" / "a"):
         pass
+
+
+def test_a_lock_is_held_by_one_at_a_time_and_both_refusals_are_told(tmp_path: Path) -> None:
+    words = {"busy": "another is writing: wait for it", "cannot": "cannot write there"}
+    lock = take_lock(tmp_path / "parts" / "lock", **words)
+    with pytest.raises(InputError, match="another is writing: wait for it"):
+        take_lock(tmp_path / "parts" / "lock", **words)
+    lock.release()
+    take_lock(tmp_path / "parts" / "lock", **words).release()
+    (tmp_path / "file").write_text("")
+    with pytest.raises(InputError, match="cannot write there: "):
+        take_lock(tmp_path / "file" / "lock", **words)
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full, which Linux has")

@@ -8,8 +8,12 @@ import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from mien.errors import InputError
+
+if TYPE_CHECKING:
+    from filelock import FileLock
 
 _ADDRESS = re.compile(r"^[a-z][a-z0-9+.-]+:/{1,2}", re.IGNORECASE)
 _ADDRESS_IN_TEXT = re.compile(r"\b[a-z][a-z0-9+.-]+:/{1,2}(?:[^\n]*@)?[^\s'\"<>]*", re.IGNORECASE)
@@ -48,6 +52,24 @@ def replacing(path: str | Path, *, flush: bool = True) -> Iterator[Path]:
 
 def _cannot_write(path: Path, error: OSError) -> InputError:
     return InputError(f"cannot write {path}: {error.strerror or error}")
+
+
+def take_lock(path: Path, *, busy: str, cannot: str) -> FileLock:
+    """Hold a lock file, its folder made if need be, until it is released; nobody waits for it.
+
+    Raises InputError: `busy` where another process holds it, else `cannot` and the reason.
+    """
+    from filelock import FileLock, Timeout  # 80 ms, which most verbs can do without
+
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        lock = FileLock(path)
+        lock.acquire(timeout=0)
+    except Timeout as error:
+        raise InputError(busy) from error
+    except OSError as error:
+        raise InputError(f"{cannot}: {error.strerror or error}") from error
+    return lock
 
 
 def sha256(path: str | Path) -> str:

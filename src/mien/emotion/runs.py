@@ -17,10 +17,8 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
-from filelock import FileLock, Timeout
-
 from mien.errors import InputError, missing_extra
-from mien.files import replacing
+from mien.files import replacing, take_lock
 
 if TYPE_CHECKING:
     import torch
@@ -165,17 +163,14 @@ class RunFolder:
         self.out = out
         self.folder = out.with_name(f".{out.name}.training")
         self._lock_path = out.with_name(f".{out.name}.training.lock")
-        self._lock = FileLock(self._lock_path)
 
     def __enter__(self) -> Self:
         """Raises InputError when another process trains into `out`, or nothing can be written."""
-        try:
-            self.out.parent.mkdir(parents=True, exist_ok=True)
-            self._lock.acquire(timeout=0)
-        except Timeout as error:
-            raise InputError(f"another mien train is writing {self.out}: wait for it") from error
-        except OSError as error:
-            raise InputError(f"cannot write beside {self.out}: {error.strerror}") from error
+        self._lock = take_lock(
+            self._lock_path,
+            busy=f"another mien train is writing {self.out}: wait for it",
+            cannot=f"cannot write beside {self.out}",
+        )
         for stale in self.out.parent.glob(f".{glob.escape(self.out.name)}.*.tmp"):
             shutil.rmtree(stale, ignore_errors=True)  # a model that a killed run was writing
         return self

@@ -15,14 +15,13 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-from filelock import FileLock, Timeout
 
 import mien
 from mien.config import ExtractSettings, checked
 from mien.corpora.index import LabelFile, label_of, read_label_file
 from mien.errors import InputError, TableError, VideoError
 from mien.face.bundle import BUNDLE_SHA256
-from mien.files import redacted, replacing, without_credentials
+from mien.files import redacted, replacing, take_lock, without_credentials
 from mien.recording.cluster import extract_on_cluster
 from mien.recording.extract import ClipDone, extract_frames, part_key
 from mien.recording.facemesh import EXTRACTOR
@@ -186,14 +185,11 @@ def _live_name(address: str | int) -> str:
 def _work_folder(out: Path) -> Iterator[Path]:
     """The folder of unfinished pieces beside a table, held by one process at a time."""
     folder = out.with_name(f".{out.name}.parts")
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        lock = FileLock(folder / "lock")
-        lock.acquire(timeout=0)
-    except Timeout as error:
-        raise InputError(f"another mien extract is writing {out}: wait for it") from error
-    except OSError as error:
-        raise InputError(f"cannot write beside {out}: {error.strerror}") from error
+    lock = take_lock(
+        folder / "lock",
+        busy=f"another mien extract is writing {out}: wait for it",
+        cannot=f"cannot write beside {out}",
+    )
     try:
         for stale in out.parent.glob(f".{glob.escape(out.name)}.*.tmp{out.suffix}"):
             stale.unlink()  # a killed run's table, half-written

@@ -8,15 +8,13 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from filelock import FileLock, Timeout
-
 from mien.corpora import crema_d
 from mien.corpora.downloads import Progress, RemoteFile, download, is_there
 from mien.corpora.hub import PublicTable, find_table
 from mien.corpora.lfs import Pointer, locate
 from mien.corpora.web import NotAvailable, Patience, Unreachable
 from mien.errors import InputError
-from mien.files import without_credentials
+from mien.files import take_lock, without_credentials
 
 
 @dataclass(frozen=True)
@@ -151,14 +149,11 @@ def _download(file: RemoteFile, run: _Run) -> None:
 @contextmanager
 def _hold(run: _Run) -> Iterator[None]:
     """Keep the folder of unfinished files for one process; it goes when it is empty."""
-    try:
-        run.parts.mkdir(parents=True, exist_ok=True)
-        lock = FileLock(run.parts / "lock")
-        lock.acquire(timeout=0)
-    except Timeout as error:
-        raise InputError(f"another mien fetch is writing into {run.out}: wait for it") from error
-    except OSError as error:
-        raise InputError(f"cannot write into {run.out}: {error.strerror or error}") from error
+    lock = take_lock(
+        run.parts / "lock",
+        busy=f"another mien fetch is writing into {run.out}: wait for it",
+        cannot=f"cannot write into {run.out}",
+    )
     try:
         yield
     finally:
