@@ -126,6 +126,11 @@ class TrainSettings(Settings):
     coverage: float = Field(
         0.9, gt=0.5, lt=1, description="share of true labels that the sets of labels promise"
     )
+    enrol: bool = Field(
+        False,
+        description="score apart what each held-out person's own neutral face is worth, on their "
+        "other clips: one more pass over these",
+    )
     max_folds: int | None = Field(
         None,
         ge=1,

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -116,6 +117,53 @@ def neutral_reference(features: RowSource, rows: np.ndarray) -> np.ndarray | Non
         total += values.sum(axis=0)
         count += len(values)
     return (total / count).astype(np.float32) if count else None
+
+
+class NormalisedRows:
+    """(N, F) float32 values of rows of enrolled people, normalised as they are asked for."""
+
+    gives_rows = True  # for an estimator: need not become an array
+
+    def __init__(
+        self,
+        source: RowSource,
+        *,
+        person: np.ndarray,
+        neutral: Mapping[str | None, np.ndarray],
+        reference: np.ndarray,
+        rows: np.ndarray | None = None,
+    ) -> None:
+        """source: (M, F); person: (M,); neutral, reference: as in normalise, of those who are
+        asked for. rows: (N,) which rows of the source; None: all."""
+        self._source, self._person = source, np.asarray(person, object)
+        self._neutral, self._reference = neutral, reference
+        self._rows = np.arange(source.shape[0]) if rows is None else rows
+        self.shape = (len(self._rows), source.shape[1])
+
+    def __len__(self) -> int:
+        return self.shape[0]
+
+    def __getitem__(self, index: slice | np.ndarray) -> np.ndarray:
+        rows = self._rows[index]
+        return normalise(
+            self._source[rows],
+            person=self._person[rows],
+            neutral=self._neutral,
+            reference=self._reference,
+        )
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
+        return np.asarray(self[:], dtype)
+
+    def some(self, rows: np.ndarray) -> NormalisedRows:
+        """The same of fewer rows; nothing is fetched yet."""
+        return NormalisedRows(
+            self._source,
+            person=self._person,
+            neutral=self._neutral,
+            reference=self._reference,
+            rows=self._rows[rows],
+        )
 
 
 def facs_reference() -> np.ndarray:

@@ -24,6 +24,7 @@ from mien.corpora.matrix import Matrix, OnRows, read_matrix
 from mien.corpora.problems import FACE, Rows
 from mien.corpora.subjects import with_subjects
 from mien.corpora.survey import Survey, refuse, survey_of
+from mien.emotion.enrolment import NormalisedRows
 from mien.face.blendshapes import BLENDSHAPE_NAMES
 from mien.face.features import FeatureSet
 from mien.tables import POINT_COUNT, LandmarkSource
@@ -153,7 +154,7 @@ def _room(size: int, shape: tuple[int, int]) -> np.ndarray:
 class LabelledFrames:
     """What a model learns from: every row that has a face and a label, in the table's order."""
 
-    features: FeatureRows | Computed  # (N, F) float32
+    features: FeatureRows | Computed | NormalisedRows  # (N, F) float32
     points: FeatureRows  # (N, F) of the same rows, for other features of them
     labels: np.ndarray  # (N,) str, in mien's vocabulary
     subjects: np.ndarray  # (N,) str or None

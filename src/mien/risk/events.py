@@ -323,6 +323,8 @@ Body = (
     | Ordered | Announced | Bid | Awarded | EscalationEnded
 )  # fmt: skip
 
+Said = tuple[int, Body]  # what a machine says, before it is numbered: (event_time_ms, body)
+
 
 @dataclass(frozen=True, slots=True)
 class Event:
