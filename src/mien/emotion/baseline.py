@@ -5,7 +5,6 @@ Shapes: N rows, F values a row, C classes.
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Self
@@ -15,8 +14,9 @@ import torch
 from sklearn.base import BaseEstimator, ClassifierMixin
 
 from mien.emotion.batches import rows_of
+from mien.emotion.fitted_network import export
 from mien.emotion.runs import FitRun
-from mien.emotion.targets import class_numbers
+from mien.emotion.targets import lesson_of
 
 
 class MajorityClassifier(ClassifierMixin, BaseEstimator):
@@ -36,14 +36,9 @@ class MajorityClassifier(ClassifierMixin, BaseEstimator):
     ) -> Self:
         """Count labels y (N,), or those of some `rows`. Raises InputError for a label that
         is not among `classes`."""
-        y = np.asarray(y)
-        rows = np.arange(len(y)) if rows is None else np.asarray(rows)
-        self.classes_ = (
-            np.unique(y[rows]) if self.classes is None else np.array(sorted(self.classes))
-        )
+        self.classes_, rows, targets = lesson_of(y, rows, self.classes)
         self.n_features_in_ = rows_of(X).shape[1]
-        numbers = class_numbers(y, rows, self.classes_)[rows]
-        counts = np.bincount(numbers, minlength=len(self.classes_))
+        counts = np.bincount(targets[rows], minlength=len(self.classes_))
         self.shares_ = (counts / counts.sum()).astype(np.float32)
         self.loss_history_: list[float] = []
         return self
@@ -61,18 +56,7 @@ class MajorityClassifier(ClassifierMixin, BaseEstimator):
 
     def write_onnx(self, path: Path) -> None:
         """`features` (N, F) in, `probabilities` (N, C) out."""
-        with warnings.catch_warnings():
-            # The exporter that torch now prefers writes this machine's paths into the file.
-            warnings.simplefilter("ignore", DeprecationWarning)
-            torch.onnx.export(
-                _Constant(self.shares_),
-                (torch.zeros(2, self.n_features_in_),),
-                str(path),
-                input_names=["features"],
-                output_names=["probabilities"],
-                dynamic_axes={"features": {0: "rows"}, "probabilities": {0: "rows"}},
-                dynamo=False,
-            )
+        export(_Constant(self.shares_), path, sample_shape=(2, self.n_features_in_))
 
 
 def from_weights(

@@ -20,7 +20,7 @@ import numpy as np
 import pyarrow as pa
 
 from mien.emotion.prediction_table import ClipTotals
-from mien.emotion.sequences import Sequences
+from mien.emotion.sequences import Sequences, stretches
 from mien.errors import TableError
 
 WHOLE_FRAMES = 8192  # four and a half minutes at 30 a second
@@ -206,7 +206,7 @@ def _run(
         frame_nums=frames[read],
     )
     found = np.full((len(values), totals.class_count), np.nan, np.float32)
-    for start, end in _stretches(laid_out.lengths):
+    for start, end in stretches(laid_out.lengths, most_frames=_FRAMES_AT_ONCE):
         of_clips, of_frames = run(laid_out[start:end])
         for number in range(start, end):
             segment = segments[number]
@@ -235,15 +235,3 @@ class _Picked:
     def __getitem__(self, index: Any) -> np.ndarray:
         found: np.ndarray = self._values[self._rows[index]]
         return found
-
-
-def _stretches(lengths: np.ndarray) -> Iterator[tuple[int, int]]:
-    """Neighbours that together, each as long as the longest, have a bounded number of frames."""
-    start, longest = 0, 1
-    for number, length in enumerate(lengths.tolist()):
-        longest = max(longest, length)
-        if number > start and (number - start + 1) * longest > _FRAMES_AT_ONCE:
-            yield start, number
-            start, longest = number, max(1, length)
-    if start < len(lengths):
-        yield start, len(lengths)

@@ -8,7 +8,6 @@ Shapes: N frames, B = 52 blendshapes, U action units, R variants of rules, C lab
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -24,6 +23,7 @@ from mien.emotion.facs_tables import (
     TEMPERATURE,
     TOLERANCE,
 )
+from mien.emotion.fitted_network import export
 
 _NEVER = -1e4  # evidence whose share after the softmax is 0
 
@@ -64,15 +64,4 @@ class FacsGraph(torch.nn.Module):
 
 def write_onnx(path: Path, *, labels: Sequence[str]) -> None:
     """Export: `features` (N, 52) in, `probabilities` (N, C) out, in the order of labels."""
-    with warnings.catch_warnings():
-        # The exporter that torch now prefers writes this machine's paths into the file.
-        warnings.simplefilter("ignore", DeprecationWarning)
-        torch.onnx.export(
-            FacsGraph(labels).eval(),
-            (torch.zeros(2, len(TABLES["sides"])),),
-            str(path),
-            input_names=["features"],
-            output_names=["probabilities"],
-            dynamic_axes={"features": {0: "rows"}, "probabilities": {0: "rows"}},
-            dynamo=False,
-        )
+    export(FacsGraph(labels), path, sample_shape=(2, len(TABLES["sides"])))

@@ -8,7 +8,6 @@ Shapes: N rows, F values a row, C classes.
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal, Self
@@ -19,10 +18,11 @@ from sklearn.base import BaseEstimator, ClassifierMixin
 
 from mien.emotion.batches import Augment, RowSource, rows_of
 from mien.emotion.devices import chosen_device, has_bfloat16
+from mien.emotion.fitted_network import row_probabilities, take_weights, weights_of, write_onnx
 from mien.emotion.layers import Dropout
 from mien.emotion.projection import FLAT_FACE
 from mien.emotion.runs import FitRun
-from mien.emotion.targets import ClassWeight, class_numbers, class_weights, set_aside
+from mien.emotion.targets import ClassWeight, class_weights, lesson_of, set_aside
 from mien.emotion.training import CHUNK_ROWS, Plan, fit_network
 from mien.errors import InputError
 
@@ -97,16 +97,11 @@ class MlpClassifier(ClassifierMixin, BaseEstimator):
         Raises InputError when a label is not among `classes`.
         """
         X = rows_of(X)
-        y = np.asarray(y)
-        rows = np.arange(len(y)) if rows is None else rows
-        self.classes_ = (
-            np.unique(y[rows]) if self.classes is None else np.array(sorted(self.classes))
-        )
+        self.classes_, rows, targets = lesson_of(y, rows, self.classes)
         self.n_features_in_ = X.shape[1]
-        targets = class_numbers(y, rows, self.classes_)
         learnt, checked = rows, None
         if self.patience is not None:
-            learnt, checked = set_aside(rows, y, groups, seed=self.seed)
+            learnt, checked = set_aside(rows, np.asarray(y), groups, seed=self.seed)
         self.network_ = seeded_network(
             self.n_features_in_,
             len(self.classes_),
@@ -154,14 +149,7 @@ class MlpClassifier(ClassifierMixin, BaseEstimator):
 
     def predict_proba(self, X: RowSource) -> np.ndarray:
         """(N, C) float32 probabilities of X (N, F), in the order of classes_."""
-        X = rows_of(X)
-        probabilities = np.empty((X.shape[0], len(self.classes_)), np.float32)
-        with torch.inference_mode():
-            for start in range(0, len(probabilities), CHUNK_ROWS):
-                some = np.ascontiguousarray(X[start : start + CHUNK_ROWS], np.float32)
-                scores = self.network_(torch.from_numpy(some))
-                probabilities[start : start + len(some)] = torch.softmax(scores, dim=1).numpy()
-        return probabilities
+        return row_probabilities(self.network_, X, class_count=len(self.classes_))
 
     def predict(self, X: np.ndarray) -> np.ndarray:
         """(N,) the likeliest label of each row."""
@@ -169,7 +157,7 @@ class MlpClassifier(ClassifierMixin, BaseEstimator):
 
     def weights(self) -> dict[str, np.ndarray]:
         """Each layer's weight and bias, float32."""
-        return {name: value.numpy().copy() for name, value in self.network_.state_dict().items()}
+        return weights_of(self.network_)
 
     def write_onnx(self, path: Path) -> None:
         """The network with its softmax: `features` (N, F) in, `probabilities` (N, C) out."""
@@ -190,10 +178,7 @@ def from_weights(
         hidden_layers=model.hidden_layers,
         dropout=model.dropout,
     )
-    model.network_.load_state_dict(
-        {name: torch.from_numpy(np.array(value)) for name, value in weights.items()}, strict=True
-    )
-    model.network_.eval()
+    take_weights(model.network_, weights)
     model.loss_history_ = []
     return model
 
@@ -205,23 +190,6 @@ def seeded_network(
     with torch.random.fork_rng(devices=[]):
         torch.random.default_generator.manual_seed(seed)
         return _network(value_count, class_count, **shape)
-
-
-def write_onnx(network: torch.nn.Module, path: Path, *, value_count: int) -> None:
-    """Export a network of class scores with softmax in the graph; any number of rows."""
-    graph = torch.nn.Sequential(network, torch.nn.Softmax(dim=1)).eval()
-    with warnings.catch_warnings():
-        # The exporter that torch now prefers writes this machine's paths into the file.
-        warnings.simplefilter("ignore", DeprecationWarning)
-        torch.onnx.export(
-            graph,
-            (torch.zeros(2, value_count),),
-            str(path),
-            input_names=["features"],
-            output_names=["probabilities"],
-            dynamic_axes={"features": {0: "rows"}, "probabilities": {0: "rows"}},
-            dynamo=False,
-        )
 
 
 def _network(

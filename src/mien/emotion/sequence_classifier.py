@@ -18,10 +18,11 @@ from sklearn.base import BaseEstimator, ClassifierMixin
 from mien.emotion.batches import Augment, RowSource, chunks
 from mien.emotion.comparators import CnnNetwork, LstmNetwork
 from mien.emotion.devices import chosen_device, has_bfloat16, one_thread
+from mien.emotion.fitted_network import export, take_weights, weights_of
 from mien.emotion.layers import ClipProbabilities, Streams
 from mien.emotion.runs import FitRun
-from mien.emotion.sequences import clips_of
-from mien.emotion.targets import ClassWeight, class_numbers, class_weights, set_aside
+from mien.emotion.sequences import clips_of, stretches
+from mien.emotion.targets import ClassWeight, class_weights, lesson_of, set_aside
 from mien.emotion.temporal import TemporalNetwork
 from mien.emotion.training import Plan, fit_network
 from mien.errors import InputError
@@ -36,6 +37,11 @@ _SHARDS = 2  # of a batch: a thread each, and the same bits on one
 _CLIPS_AT_ONCE = 64
 _FRAMES_AT_ONCE = 1 << 13  # predicted together
 _OPSET = 17  # the first with layer normalisation
+_AXES = {
+    "features": {0: "clips", 1: "frames"},
+    "probabilities": {0: "clips"},
+    "frames": {0: "clips", 1: "frames"},
+}
 
 
 class ClipClassifier(ClassifierMixin, BaseEstimator):
@@ -107,17 +113,12 @@ class ClipClassifier(ClassifierMixin, BaseEstimator):
         Raises InputError when a label is not among `classes`, or no clip has a face.
         """
         X = clips_of(X)
-        y = np.asarray(y)
-        rows = np.arange(len(y)) if rows is None else np.asarray(rows)
-        self.classes_ = (
-            np.unique(y[rows]) if self.classes is None else np.array(sorted(self.classes))
-        )
+        self.classes_, rows, targets = lesson_of(y, rows, self.classes)
         self.n_features_in_ = X.shape[2]
-        targets = class_numbers(y, rows, self.classes_)
         rows = self._with_faces(X, rows)
         learnt, checked = rows, None
         if self.patience is not None:
-            learnt, checked = set_aside(rows, y, groups, seed=self.seed)
+            learnt, checked = set_aside(rows, np.asarray(y), groups, seed=self.seed)
         self.network_ = self._untrained(self.n_features_in_, len(self.classes_))
         streams = self.network_.streams
         assert isinstance(streams, Streams)
@@ -174,33 +175,23 @@ class ClipClassifier(ClassifierMixin, BaseEstimator):
 
     def weights(self) -> dict[str, np.ndarray]:
         """Each layer's weights, and the constants of standardisation, float32."""
-        return {name: value.numpy().copy() for name, value in self.network_.state_dict().items()}
+        return weights_of(self.network_)
 
     def write_onnx(self, path: Path) -> None:
         """`features` (K, T, F) in; `probabilities` (K, C) and `frames` (K, T, C) out."""
-        sample = torch.zeros(2, 3, self.n_features_in_)
         with warnings.catch_warnings():
-            # The exporter that torch now prefers writes this machine's paths into the file.
-            warnings.simplefilter("ignore", DeprecationWarning)
             warnings.filterwarnings("ignore", "Constant folding - Only steps=1", UserWarning)
             # Of the LSTM's own check that a frame has as many values as it was made for.
             own = dict(category=torch.jit.TracerWarning, module=r"torch\.nn\.modules\.rnn")
             warnings.filterwarnings("ignore", **own)
             # Meant for networks whose first state is a constant; here it follows the batch.
             warnings.filterwarnings("ignore", "Exporting a model to ONNX with a batch", UserWarning)
-            torch.onnx.export(
-                ClipProbabilities(self.network_).eval(),
-                (sample,),
-                str(path),
-                input_names=["features"],
-                output_names=["probabilities", "frames"],
-                dynamic_axes={
-                    "features": {0: "clips", 1: "frames"},
-                    "probabilities": {0: "clips"},
-                    "frames": {0: "clips", 1: "frames"},
-                },
+            export(
+                ClipProbabilities(self.network_),
+                path,
+                sample_shape=(2, 3, self.n_features_in_),
+                axes=_AXES,
                 opset_version=_OPSET,
-                dynamo=False,
             )
 
     def _plan(self, weights: np.ndarray | None) -> Plan:
@@ -261,7 +252,7 @@ class ClipClassifier(ClassifierMixin, BaseEstimator):
         X = clips_of(X)
         graph = ClipProbabilities(self.network_).eval()
         lengths = getattr(X, "lengths", np.full(X.shape[0], X.shape[1]))
-        for start, end in _batches(lengths):
+        for start, end in stretches(lengths, most_frames=_FRAMES_AT_ONCE):
             values = np.ascontiguousarray(X[np.arange(start, end)], np.float32)
             with torch.inference_mode():
                 clips, frames = graph(torch.from_numpy(values))
@@ -279,21 +270,6 @@ def from_weights(
     model.classes_ = np.array(labels)
     model.n_features_in_ = weights["streams.mean"].shape[0] // 4
     model.network_ = model._untrained(model.n_features_in_, len(labels))
-    model.network_.load_state_dict(
-        {name: torch.from_numpy(np.array(value)) for name, value in weights.items()}, strict=True
-    )
-    model.network_.eval()
+    take_weights(model.network_, weights)
     model.loss_history_ = []
     return model
-
-
-def _batches(lengths: np.ndarray) -> Iterator[tuple[int, int]]:
-    """Stretches of clips with a bounded number of frames, when laid out as long as the longest."""
-    start, longest = 0, 1
-    for number, length in enumerate(lengths):
-        longest = max(longest, int(length))
-        if number > start and (number - start + 1) * longest > _FRAMES_AT_ONCE:
-            yield start, number
-            start, longest = number, max(1, int(length))
-    if start < len(lengths):
-        yield start, len(lengths)

@@ -9,6 +9,7 @@ Shapes: N frames, K clips, T frames of the longest clip, F values a frame.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -223,3 +224,20 @@ def _refuse_twins(clip_of: np.ndarray, frame_nums: np.ndarray) -> None:
             f"clip {clip_of[first]} has frame {frame_nums[first]} twice: give each frame, "
             "or each face's track, a number of its own"
         )
+
+
+def stretches(lengths: np.ndarray, *, most_frames: int) -> Iterator[tuple[int, int]]:
+    """From and to which of neighbouring clips (K,), each laid out as long as the longest of
+    them, there are no more than most_frames; a longer clip stands alone.
+
+    >>> list(stretches(np.array([3, 2, 4, 9]), most_frames=8))
+    [(0, 2), (2, 3), (3, 4)]
+    """
+    start, longest = 0, 1
+    for number, length in enumerate(lengths.tolist()):
+        longest = max(longest, length)
+        if number > start and (number - start + 1) * longest > most_frames:
+            yield start, number
+            start, longest = number, max(1, length)
+    if start < len(lengths):
+        yield start, len(lengths)

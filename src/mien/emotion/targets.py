@@ -5,6 +5,7 @@ Shapes: N rows, C classes.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Literal
 
 import numpy as np
@@ -15,6 +16,20 @@ ClassWeight = Literal["balanced", "sqrt"]
 
 _VALIDATION_SHARE = 0.1
 _STRETCH_ROWS = 100
+
+
+def lesson_of(
+    y: np.ndarray, rows: np.ndarray | None, classes: Sequence[str] | None
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """What a fit is told, made plain: the sorted classes (C,), rows, and class numbers (N,).
+
+    rows: None for all of y (N,). classes: every label there is; None takes those of the rows.
+    Raises InputError when one of the rows holds a label that is not among `classes`.
+    """
+    y = np.asarray(y)
+    rows = np.arange(len(y)) if rows is None else np.asarray(rows)
+    known = np.unique(y[rows]) if classes is None else np.array(sorted(classes))
+    return known, rows, class_numbers(y, rows, known)
 
 
 def class_numbers(y: np.ndarray, rows: np.ndarray, classes: np.ndarray) -> np.ndarray:
