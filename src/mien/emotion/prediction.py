@@ -8,9 +8,7 @@ probabilities: null in a table, NaN in an array, never zero.
 
 from __future__ import annotations
 
-from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -22,6 +20,7 @@ import pyarrow as pa
 from mien.corpora.frame_size import SIZE_COLUMNS, UNKNOWN_SIZE_PX, frame_sizes_of
 from mien.corpora.problems import FACE, INFINITE, PARTIAL, point_states
 from mien.emotion import facs
+from mien.emotion.ahead import ahead
 from mien.emotion.checkpoint import (
     GRAPH,
     Calibrations,
@@ -205,7 +204,8 @@ def enrolled(model: Model, batches: Iterable[pa.RecordBatch], *, threads: int = 
             "from: leave out the enrolment, or train again with Neutral frames"
         )
     neutral = _slices(neutral_rows(batch) for batch in batches)
-    return enrol(_ahead(partial(_seen, model), neutral, threads), reference=model.neutral_reference)
+    seen = ahead(partial(_seen, model), neutral, threads=threads)
+    return enrol(seen, reference=model.neutral_reference)
 
 
 def predict_batches(
@@ -227,7 +227,7 @@ def predict_batches(
     Raises TableError naming the clip and frame of a row that cannot be used.
     """
     totals = ClipTotals(model.labels) if clips is None else clips
-    seen = _ahead(partial(_looked_at, model, enrolment), _slices(batches), threads)
+    seen = ahead(partial(_looked_at, model, enrolment), _slices(batches), threads=threads)
     calibration = model.calibrations.frames
     if model.unit == "clip":
         found = answered_by_clip(
@@ -280,28 +280,6 @@ def _slices(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
     for batch in batches:
         for start in range(0, batch.num_rows, BATCH_ROWS):
             yield batch.slice(start, BATCH_ROWS)
-
-
-def _ahead(
-    work: Callable[[pa.RecordBatch], Answered], given: Iterable[pa.RecordBatch], threads: int
-) -> Iterator[Answered]:
-    """What is made of each, in order, by threads that are few ahead of the reader."""
-    if threads == 1:
-        yield from map(work, given)
-        return
-    coming = iter(given)
-    running: deque[Future[Answered]] = deque()
-    with ThreadPoolExecutor(threads) as pool:
-        try:
-            while True:
-                while len(running) <= threads and (some := next(coming, None)) is not None:
-                    running.append(pool.submit(work, some))
-                if not running:
-                    return
-                yield running.popleft().result()
-        finally:
-            for future in running:
-                future.cancel()
 
 
 def _session(path: Path, threads: int) -> Any:

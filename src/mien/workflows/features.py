@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -18,6 +16,7 @@ import pyarrow.parquet as pq
 from mien.corpora.cache import open_matrix
 from mien.corpora.frame_size import SIZE_COLUMNS, frame_sizes_of, is_size_known
 from mien.corpora.problems import INFINITE, NO_FACE, PARTIAL, point_states
+from mien.emotion.ahead import ahead
 from mien.emotion.contract import Progress
 from mien.errors import InputError, TableError
 from mien.face.features import FEATURE_SETS, Faces, FeatureSet
@@ -195,23 +194,11 @@ def _feature_batches(
     rows: Iterable[_Rows], chosen: tuple[FeatureSet, ...], counts: _Counts, threads: int
 ) -> Iterator[pa.RecordBatch]:
     """Feature rows in order, computed by threads that are few batches ahead of the writer."""
-    coming = iter(rows)
-    running: deque[Future[_Computed]] = deque()
-    with ThreadPoolExecutor(threads) as pool:
-        try:
-            while True:
-                while len(running) <= threads and (some := next(coming, None)) is not None:
-                    running.append(pool.submit(_computed, *some, chosen))
-                if not running:
-                    return
-                done = running.popleft().result()
-                counts.rows += done.rows.num_rows
-                counts.without_face += done.without_face
-                counts.square += done.square
-                yield done.rows
-        finally:
-            for future in running:
-                future.cancel()
+    for done in ahead(lambda some: _computed(*some, chosen), rows, threads=threads):
+        counts.rows += done.rows.num_rows
+        counts.without_face += done.without_face
+        counts.square += done.square
+        yield done.rows
 
 
 @dataclass(frozen=True)
