@@ -2,6 +2,7 @@
 
 import json
 import math
+import platform
 import re
 from collections.abc import Iterator
 from html.parser import HTMLParser
@@ -16,7 +17,7 @@ from mien.evaluation.metrics import Score
 from mien.evaluation.numbers import percent
 from mien.evaluation.report import FIGURES, render
 from mien.evaluation.results import METRICS, Results, load_results, write_results
-from mien.evaluation.sentences import gap_text
+from mien.evaluation.sentences import enrolment_sentences, gap_text
 from mien.workflows.evaluate import FIGURE_NAMES
 from mien.workflows.report import report
 from tests.evaluation.conftest import SCRIPT
@@ -242,14 +243,63 @@ def with_measures(results: Results, **changes: object) -> Results:
     return results.model_copy(update={"splits": [*results.splits[:-1], changed]})
 
 
-def test_it_tells_no_host_and_no_path(html: str, hostile: Results, tmp_path: Path) -> None:
-    import platform
+def test_enrolment_stands_apart_with_what_it_needs(enrolled: Results, crema_d: Results) -> None:
+    page = Page(render(enrolled, figures={}))
+    assert page.headings[-4] == "With a person's own face at rest"
+    assert "Apart from all other scores, for it needs a recording of each person's" in page.text
+    assert "compare with each other and with nothing else on this page" in page.text
+    assert f"{SCRIPT} 4, Happy 8." in page.text
+    assert "That leaves no Neutral clip to score." in page.text
+    assert "script" not in page.tags
+    assert decimals(page.text) <= tellable(enrolled)
+    found = enrolled.enrolment
+    assert found is not None
+    for line in found.compared.lines:
+        assert percent(line.scores.balanced_accuracy.value) in page.text
+    assert "own face at rest" not in Page(render(crema_d, figures={})).text
 
-    stored = write_results(hostile, tmp_path).read_text("utf-8")
-    for text in (html, stored):
-        assert str(Path.home()) + "/" not in text
-        assert "/tmp/" not in text
-        assert not platform.node() or platform.node() not in text
+
+@pytest.mark.parametrize(
+    ("gain", "words"),
+    [
+        ((0.1, -0.02, 0.3), "(−2.0 to +30.0). The interval holds 0: these people do not show"),
+        ((-0.1, -0.2, -0.05), "−10.0 points (−20.0 to −5.0)."),
+    ],
+)
+def test_what_these_people_do_not_show_of_enrolling_is_not_claimed(
+    enrolled: Results, gain: tuple[float, float, float], words: str
+) -> None:
+    found = enrolled.enrolment
+    assert found is not None
+    plain, moved = found.compared.lines
+    assert moved.difference is not None
+    value, low, high = gain
+    changed = moved.difference.model_copy(
+        update={"accuracy": Score(value=value, low=low, high=high)}
+    )
+    lines = [plain, moved.model_copy(update={"difference": changed})]
+    compared = found.compared.model_copy(update={"lines": lines})
+    text = " ".join(enrolment_sentences(found.model_copy(update={"compared": compared})))
+    assert words in text
+    assert ("do not show" in text) == (low <= 0 <= high)
+
+
+def test_a_record_without_enrolment_is_read_as_before(crema_d: Results, tmp_path: Path) -> None:
+    path = write_results(crema_d, tmp_path)
+    record = json.loads(path.read_text("utf-8"))
+    assert record.pop("enrolment") is None
+    path.write_text(json.dumps(record), "utf-8")
+    assert load_results(tmp_path) == load_results(write_results(crema_d, tmp_path).parent)
+
+
+@pytest.mark.parametrize("name", ["report.html", "model_card.md", METRICS])
+def test_it_tells_no_host_and_no_path(crema_d_folder: Path, name: str) -> None:
+    """Neither of the table, of the files beside it, nor of where it was written."""
+    text = (crema_d_folder / name).read_text("utf-8")
+    assert "acted.parquet" in text
+    assert crema_d_folder.parent.name not in text
+    host = re.escape(platform.node() or "no name")
+    assert not re.search(rf"\b{host}\b", re.sub(r"data:image/png;base64,[^\"]*", "", text))
 
 
 def test_the_record_gives_the_same_page_again(crema_d: Results, tmp_path: Path) -> None:
