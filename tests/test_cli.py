@@ -11,6 +11,7 @@ import pytest
 from mien import cli
 from mien.corpora.cache import open_matrix
 from mien.tables import POINT_COLUMNS, open_landmarks
+from tests.emotion.tables import write_people
 
 
 @pytest.fixture
@@ -180,6 +181,17 @@ def test_an_altered_model_is_one_line_and_code_2(run, landmarks_file: Path, tmp_
     code, _, errors = run(*words)
     assert code == 2 and one_line(errors) and "model.onnx" in errors
     assert not (tmp_path / "p.csv").exists()
+
+
+def test_enrolment_is_an_option_and_is_reported_apart(run, tmp_path: Path) -> None:
+    table = write_people(tmp_path / "t.parquet", clips_each=4, emotions=("Happy", "Neutral"))
+    words = [table, "--recipe", "facs", "--folds", "2", "--beside", "", "--enrol"]
+    for verb in ("evaluate", "train"):
+        code, out, errors = run(verb, *words, "-o", tmp_path / verb)
+        assert (code, errors) == (0, "")
+        assert "Apart from all other scores" in out
+        page = (tmp_path / verb / "report.html").read_text("utf-8")
+        assert "With a person's own face at rest" in page
 
 
 @pytest.mark.slow

@@ -60,6 +60,16 @@ def test_recipes_are_compared_and_probabilities_judged_on_people_never_seen(
     assert f"the surest 70 % of clips, it is right {100 * surest.value:.1f} %" in sets
 
 
+def test_enrolment_is_printed_apart(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    table = write_people(tmp_path / "p.parquet", clips_each=4, emotions=("Happy", "Neutral"))
+    results = evaluate(table, recipe="facs", folds=2, beside=(), enrol=True).results
+    console.show_scores(results)
+    apart = capsys.readouterr().out.rstrip().rsplit("\n\n", 1)[1].split("\n")
+    assert apart[0].startswith("Apart from all other scores, for it needs a recording")
+    assert apart[1].startswith("Of 4 people held out 4 have 5 or more Neutral frames")
+    assert "of their other 12 clips are answered rightly; without, " in apart[2]
+
+
 def test_where_nobody_is_held_out_nothing_is_compared_or_judged(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

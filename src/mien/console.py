@@ -97,7 +97,7 @@ def show_scores(results: Results) -> None:
     from mien.evaluation.answer_sentences import console_lines
     from mien.evaluation.comparison import comparison_text
     from mien.evaluation.metrics import report_text
-    from mien.evaluation.sentences import gap_text
+    from mien.evaluation.sentences import ENROLMENT_APART, enrolment_sentences, gap_text
 
     table = Table(box=None, pad_edge=False, header_style="bold")
     table.add_column("held out", no_wrap=True)
@@ -125,6 +125,9 @@ def show_scores(results: Results) -> None:
             say(line)
     for line in console_lines(shown.measures) if shown.measures else ():
         say(line)
+    if results.enrolment is not None:
+        for line in ("", f"{ENROLMENT_APART}:", *enrolment_sentences(results.enrolment)):
+            say(line)
     for text in results.warnings:
         warn(f"note: {text}")
 

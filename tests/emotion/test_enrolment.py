@@ -13,6 +13,7 @@ from mien.emotion import facs
 from mien.emotion.enrolment import (
     LEAST_FRAMES,
     Enrolment,
+    NormalisedRows,
     enrol,
     facs_reference,
     neutral_faces,
@@ -77,6 +78,20 @@ def test_each_row_is_moved_by_its_own_person_and_no_face_stays_none() -> None:
     np.testing.assert_allclose(moved[:2], [REFERENCE + 1, REFERENCE], atol=1e-6)
     assert np.isnan(moved[2]).all()
     assert values[0, 0] == 1
+
+
+def test_rows_are_normalised_as_they_are_asked_for() -> None:
+    values = np.random.default_rng(0).normal(size=(6, VALUES)).astype(np.float32)
+    person = np.array(["a", "b", "b", "a", "z", "b"], object)
+    rest = {"neutral": {"a": np.zeros(3), "b": np.ones(3)}, "reference": REFERENCE}
+    source = NormalisedRows(values, person=person, **rest)
+    wanted = normalise(values[:4], person=person[:4], **rest)
+    np.testing.assert_array_equal(source[:4], wanted)
+    chosen = source.some(np.array([3, 1]))
+    assert (chosen.shape, len(chosen)) == ((2, VALUES), 2)
+    np.testing.assert_array_equal(np.asarray(chosen), wanted[[3, 1]])
+    with pytest.raises(TableError, match="person 'z' has no neutral face"):
+        source[4:]
 
 
 def test_a_person_without_a_neutral_face_is_not_passed_over() -> None:

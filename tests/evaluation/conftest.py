@@ -60,6 +60,14 @@ def crema_d(crema_d_folder: Path) -> Results:
     return load_results(crema_d_folder)
 
 
+@pytest.fixture(scope="session")
+def enrolled(tmp_path_factory: pytest.TempPathFactory) -> Results:
+    """Four people who could be enrolled; one label is a script."""
+    table = tmp_path_factory.mktemp("enrolled") / "people.parquet"
+    write_people(table, clips_each=4, emotions=("Happy", "Neutral", SCRIPT))
+    return evaluate(table, recipe="facs", folds=2, beside=(), enrol=True).results
+
+
 def _acted(path: Path, clips: list[str], *, frames: int = 2) -> Path:
     """Faces whose mouth tells the emotion, but not surely; the first clip has no face."""
     random = np.random.default_rng(0)

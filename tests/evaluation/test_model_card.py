@@ -115,6 +115,16 @@ def test_hostile_names_are_text_wherever_they_stand(crema_d: Results) -> None:
     assert shown(card).count(printable(HOSTILE)) >= 10
 
 
+def test_enrolment_stands_apart_and_the_command_asks_for_it(enrolled: Results) -> None:
+    card = render_card(enrolled)
+    named = "With a person's own face at rest"
+    assert headings(card)[-3:] == (named, "What it cannot know", "How to reproduce")
+    assert decimals(shown(card)) <= tellable(enrolled)
+    assert " --enrol " in command(enrolled)
+    rows = [line for line in card.split("\n") if line.startswith(("| not known", "| taken off"))]
+    assert [row.count("|") for row in rows] == [6, 6]
+
+
 def test_a_script_in_a_label_is_text(hostile: Results) -> None:
     card = render_card(hostile)
     assert "<script" not in card

@@ -130,6 +130,19 @@ def test_a_stopped_training_does_not_go_on_with_other_people_held_out(
         train(table, out=tmp_path / "m", folds_file=tmp_path / "f.json", resume=True, **asked)
 
 
+def test_enrolment_is_measured_of_the_recipes_that_are_named(table: Path, tmp_path: Path) -> None:
+    found = evaluate(table, recipe="facs,seed", out=tmp_path / "e", folds=2, beside=(), enrol=True)
+    assert found.results.enrolment is not None
+    kept = load_results(tmp_path / "e").enrolment
+    assert kept is not None
+    assert kept.model_dump_json() == found.results.enrolment.model_dump_json()
+    seed = found.others["seed"]
+    assert seed.enrolment is None
+    assert "enrolment was not measured: recipe seed sees where a face is" in seed.warnings[-1]
+    with pytest.raises(InputError, match="enrol is for folds of people: leave it out"):
+        evaluate(table, recipe="facs", split="time", enrol=True)
+
+
 def test_what_is_learnt_on_people_set_aside_needs_people(table: Path) -> None:
     for asked in ({"balance": 0.5}, {"calibration": "isotonic"}):
         with pytest.raises(InputError, match="learnt on people: use the split subject"):

@@ -55,6 +55,10 @@ Balance = Annotated[
     typer.Option(help="Further towards rare labels than the recipe answers: 0, not at all, to 1."),
 ]
 Coverage = Annotated[float, typer.Option(help="Share of true labels that sets promise to hold.")]
+Enrol = Annotated[
+    bool,
+    typer.Option("--enrol", help="Score apart what a person's own neutral face is worth."),
+]
 Beside = Annotated[
     str, typer.Option(help="Recipes whose scores stand beside, with commas between; '' for none.")
 ]

@@ -15,12 +15,12 @@ from mien.config import TrainSettings
 from mien.corpora.frozen_folds import FrozenFolds
 from mien.corpora.splits import Split, leaky_random_frames
 from mien.emotion.contract import Progress, Recipe, find_recipe
-from mien.emotion.enrolment import NEUTRAL, neutral_reference
 from mien.emotion.fitting import Fitted, calibration_folds, calibration_methods, fit_rows
 from mien.emotion.frames import LabelledFrames
 from mien.emotion.runs import FitRun, TrainingRun
 from mien.evaluation.answers import Answers
 from mien.evaluation.clips_asked import yaw_of_clips
+from mien.evaluation.enrolment import TOO_FEW, Enrolling, EnrolmentGain, reference_face, why_not
 from mien.evaluation.held_out import held_out_splits
 from mien.evaluation.majority import majority
 from mien.evaluation.measures import Asked, Known, Measures, measure
@@ -41,6 +41,7 @@ class FittedSplit:
     clips_learnt_from: int
     clips_held_out: int
     people_learnt_from: int
+    enrolment: EnrolmentGain | None = None  # where asked for and possible
 
 
 @dataclass(frozen=True)
@@ -60,6 +61,11 @@ class Evaluation:
             return math.nan
         honest = self.held_out.result.frames.accuracy.value
         return self.leaky.result.frames.accuracy.value - honest
+
+    @property
+    def enrolment(self) -> EnrolmentGain | None:
+        """What people's own neutral faces are worth, where that was measured."""
+        return None if self.held_out is None else self.held_out.enrolment
 
 
 def evaluate_frames(
@@ -88,7 +94,10 @@ def evaluate_frames(
     by_person = name == "subject"
     baseline, answers = majority(frames, splits or jobs["random-frame"], by_person=by_person)
     notes += _lacking(job, fitted["subject"]) if by_person else _left_out(job)
-    return Evaluation(fitted["random-frame"], fitted.get(name), baseline, answers, notes)
+    found = Evaluation(fitted["random-frame"], fitted.get(name), baseline, answers, notes)
+    if settings.enrol and found.enrolment is None:
+        notes.append(f"enrolment was not measured: {why_not(recipe, name) or TOO_FEW}")
+    return found
 
 
 def _lacking(job: _Job, found: FittedSplit) -> list[str]:
@@ -138,6 +147,10 @@ class _Job:
     run: TrainingRun
     known: Known
 
+    def enrols(self, split: str) -> bool:
+        """Whether people held out are enrolled too."""
+        return self.settings.enrol and why_not(self.recipe, split) is None
+
     def fit_of(self, name: str, doing: str) -> Callable[[str], FitRun]:
         """Where the fits of a fold keep what they have, and whom they tell."""
 
@@ -151,6 +164,7 @@ class _Job:
 def _fit(job: _Job, name: str, folds: list[Split]) -> FittedSplit:
     """Fit once a fold; score the pooled answers. The first fold's model is kept."""
     frames, by_person, pool = job.frames, name == "subject", Pool()
+    enrolling = Enrolling(frames) if job.enrols(name) else None
     model: Fitted | None = None
     for number, fold in enumerate(folds, start=1):
         fitted = fit_rows(
@@ -162,6 +176,8 @@ def _fit(job: _Job, name: str, folds: list[Split]) -> FittedSplit:
             fit_of=job.fit_of(f"{name}-{number}", f"{TITLES[name]}: fold {number} of {len(folds)}"),
         )
         pool.add(fitted, fitted.raw(frames, fold.test))
+        if enrolling is not None:
+            enrolling.add(fitted, fold)
         model = model or fitted
     assert model is not None
     pooled = pool.pooled(frames, folds, by_person=by_person)
@@ -177,11 +193,12 @@ def _fit(job: _Job, name: str, folds: list[Split]) -> FittedSplit:
         model,
         folds[0],
         pooled.answers,
-        _reference(frames, folds[0]),
+        reference_face(job.recipe, frames, folds[0].train),
         not pool.is_calibrated,
         clips_learnt_from=len(np.unique(frames.clip_of[folds[0].train])),
         clips_held_out=len(np.unique(frames.clip_of[folds[0].test])),
         people_learnt_from=len({p for p in frames.subjects[folds[0].train] if p is not None}),
+        enrolment=None if enrolling is None else enrolling.gain(pooled),
     )
 
 
@@ -199,8 +216,3 @@ def _measures(job: _Job, pooled: Pooled, model: Fitted) -> Measures:
         calibrations.clips.people if calibrations else 0,
     )
     return measure(asked, job.known, promised=job.settings.coverage)
-
-
-def _reference(frames: LabelledFrames, fold: Split) -> np.ndarray | None:
-    """(F,) the mean neutral face of what a fold learnt from; None without any."""
-    return neutral_reference(frames.features, fold.train[frames.labels[fold.train] == NEUTRAL])

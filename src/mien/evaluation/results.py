@@ -20,6 +20,7 @@ from mien.corpora.survey import Survey
 from mien.errors import InputError
 from mien.evaluation.answers import Answers
 from mien.evaluation.comparison import Comparison, compare
+from mien.evaluation.enrolment import EnrolmentGain
 from mien.evaluation.evaluate import Evaluation
 from mien.evaluation.metrics import Number, Record
 from mien.evaluation.split_result import SplitResult
@@ -73,6 +74,7 @@ class Results(Record):
     warnings: list[str]
     environment: Environment
     weights_sha256: str | None
+    enrolment: EnrolmentGain | None = None  # apart from all scores above; absent in older files
 
     def split(self, name: str) -> SplitResult | None:
         return next((result for result in self.splits if result.split == name), None)
@@ -114,6 +116,7 @@ def gather(
         warnings=evaluation.warnings,
         environment=environment(),
         weights_sha256=weights_sha256,
+        enrolment=evaluation.enrolment,
     )
 
 

@@ -10,12 +10,18 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
+from mien.emotion.enrolment import LEAST_FRAMES, NEUTRAL
 from mien.evaluation.comparison import RecipeLine
-from mien.evaluation.numbers import percent, percent_within, points_within
+from mien.evaluation.enrolment import EnrolmentGain
+from mien.evaluation.numbers import percent, percent_within, points, points_within, within
 from mien.evaluation.results import Results
 from mien.evaluation.split_result import SplitResult
 
 SMALL_GAP = 0.02
+ENROLMENT_APART = (
+    "Apart from all other scores, for it needs a recording of each person's face at rest and is of "
+    "fewer clips"
+)
 LEARNS_NO_FACES = ("facs", "majority")  # recipes that learn nothing from faces
 
 
@@ -79,9 +85,38 @@ def comparison_sentences(lines: Sequence[RecipeLine]) -> list[str]:
     return found
 
 
+def enrolment_sentences(found: EnrolmentGain) -> list[str]:
+    """Who was enrolled from what, and what it did to their other clips."""
+    compared = found.compared
+    who = (
+        f"Of {found.people_held_out:,} people held out {compared.people:,} have {LEAST_FRAMES} or "
+        f"more {NEUTRAL} frames and another clip. Each one's face at rest is the median of such "
+        f"frames: {found.frames_to_enrol:,} in all, of {found.clips_to_enrol:,} clips, which are "
+        "not scored."
+    )
+    if NEUTRAL not in found.scored:
+        who += f" That leaves no {NEUTRAL} clip to score."
+    return [who, _gain(found)]
+
+
 def sentence(text: str) -> str:
     """A note as a sentence: with a capital and a full stop."""
     return text[:1].upper() + text[1:] + ("" if text.endswith(".") else ".")
+
+
+def _gain(found: EnrolmentGain) -> str:
+    plain, enrolled = found.compared.lines
+    assert enrolled.difference is not None
+    gain = enrolled.difference.accuracy
+    text = (
+        f"With that face taken off, {percent_within(enrolled.scores.accuracy)} of their other "
+        f"{found.compared.count:,} {found.compared.unit} are answered rightly; without, "
+        f"{percent_within(plain.scores.accuracy)}: "
+        f"{points(gain.value)} points{within(points_within(gain))}."
+    )
+    if gain.low <= 0 <= gain.high:
+        text += " The interval holds 0: these people do not show that enrolling changes anything."
+    return text
 
 
 def _gap_reason(results: Results, honest: SplitResult) -> str:

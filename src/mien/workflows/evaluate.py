@@ -11,23 +11,20 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mien.config import TrainSettings, checked
-from mien.corpora.frozen_folds import FrozenFolds, freeze_folds, read_folds, write_folds
-from mien.corpora.index import LabelFile
-from mien.corpora.subjects import read_subject_file
+from mien.corpora.frozen_folds import FrozenFolds
 from mien.corpora.survey import Survey, preview
-from mien.corpora.votes import read_demographics, read_votes
 from mien.emotion.checkpoint import check_free, replacing_folder
 from mien.emotion.contract import RECIPES, Progress, Recipe, find_recipe
 from mien.emotion.frames import LabelledFrames, read_frames
 from mien.errors import InputError, missing_extra
 from mien.face.features import FEATURE_SETS
 from mien.tables import LandmarkSource, open_landmarks
+from mien.workflows.companions import Companions
 
 if TYPE_CHECKING:
     from mien.emotion.runs import TrainingRun
     from mien.evaluation.answers import Answers
     from mien.evaluation.evaluate import Evaluation
-    from mien.evaluation.measures import Known
     from mien.evaluation.results import Results
 
 FIGURE_NAMES = (
@@ -49,55 +46,6 @@ class Evaluated:
     others: dict[str, Results]
     folder: Path | None
     report: Path | None
-
-
-@dataclass(frozen=True)
-class Companions:
-    """What files beside a table tell of its clips and people."""
-
-    known: Known
-    subjects: LabelFile | None = None
-    folds: FrozenFolds | None = None
-    folds_to_write: Path | None = None
-
-    @classmethod
-    def read(
-        cls,
-        *,
-        subjects: str | Path | None,
-        folds_file: str | Path | None,
-        demographics: str | Path | None,
-        crema_d_votes: str | Path | None,
-    ) -> Companions:
-        """Read those that are given, before a table of gigabytes. Raises InputError, LabelError."""
-        from mien.evaluation.measures import Known
-
-        is_there = folds_file is not None and Path(folds_file).exists()
-        return cls(
-            Known(
-                None if demographics is None else read_demographics(demographics),
-                None if crema_d_votes is None else read_votes(crema_d_votes),
-            ),
-            None if subjects is None else read_subject_file(subjects),
-            read_folds(folds_file) if folds_file is not None and is_there else None,
-            Path(folds_file) if folds_file is not None and not is_there else None,
-        )
-
-    def folds_of(self, frames: LabelledFrames, settings: TrainSettings) -> FrozenFolds | None:
-        """The folds to use, kept now if that was asked for; None: dealt anew."""
-        if settings.split == "time" or len(frames.people) < 2:
-            return None
-        if self.folds_to_write is None:
-            return self.folds
-        dealt = freeze_folds(
-            frames.labels,
-            subjects=frames.subjects,
-            folds=settings.folds,
-            seed=settings.seed,
-            table_sha256=frames.table_sha256,
-        )
-        write_folds(dealt, self.folds_to_write)
-        return dealt
 
 
 @dataclass(frozen=True)
@@ -161,7 +109,8 @@ def evaluate(
     not there. demographics: a CSV in the form of
     CREMA-D's VideoDemographics.csv, for gaps between groups of people. crema_d_votes:
     its summaryTable.csv, for agreement with its raters. settings: fields of
-    config.TrainSettings, such as folds=5, for the recipes that are named.
+    config.TrainSettings, such as folds=5, for the recipes that are named; with enrol=True
+    Results.enrolment says what a person's own neutral face is worth.
     Raises TableError when the table cannot be learnt from, InputError when
     `out` holds something else.
     """
@@ -304,8 +253,9 @@ def check_settings(recipe: Recipe, settings: TrainSettings) -> None:
         settings.balance or settings.calibration not in ("auto", "none")
     ):
         raise InputError("calibration and balance are learnt on people: use the split subject")
-    if settings.max_folds is not None and settings.split == "time":
-        raise InputError("max_folds is for folds of people: leave it out with the split time")
+    for name, is_set in (("max_folds", settings.max_folds is not None), ("enrol", settings.enrol)):
+        if is_set and settings.split == "time":
+            raise InputError(f"{name} is for folds of people: leave it out with the split time")
 
 
 def write_result_files(results: Results, folder: Path, *, overlay_png: bytes | None = None) -> None:

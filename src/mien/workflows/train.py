@@ -25,10 +25,10 @@ from mien.emotion.checkpoint import (
 )
 from mien.emotion.contract import Progress, find_recipe
 from mien.emotion.runs import RunFolder, TrainingRun, summary_writer
+from mien.workflows.companions import Companions
 from mien.workflows.evaluate import (
     BESIDE,
     RESULT_FILES,
-    Companions,
     Measured,
     checked_recipe,
     measure,
