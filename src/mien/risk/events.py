@@ -103,6 +103,13 @@ class AudioPaused:
 
 
 @dataclass(frozen=True, slots=True)
+class LearningRestarted:
+    """Somebody has the own baseline learnt anew: another person, or a face that changed to stay."""
+
+    who: str
+
+
+@dataclass(frozen=True, slots=True)
 class VitalsGiven:
     """NEWS2, taken at the event's time: shown beside, never in the score."""
 
@@ -203,7 +210,9 @@ class BaselineChanged:
 
 @dataclass(frozen=True, slots=True)
 class ConditionChanged:
-    rule: str  # of PATIENT_RULES or TECHNICAL_RULES
+    """A patient's condition begins, ends, is held unseen, or is seen again."""
+
+    rule: str  # of PATIENT_RULES; for the others see TechnicalChanged and Gathered
     is_present: bool
     priority: Priority
     is_observed: bool = True  # False: held, since nothing is seen
@@ -281,6 +290,24 @@ class Notified:
 
 
 @dataclass(frozen=True, slots=True)
+class NotDone:
+    """A person's act that changed nothing, with the reason to tell them."""
+
+    act: str  # the name of its body, as "Acknowledged"
+    record: str  # "" for acts that are about none
+    who: str
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Gathered:
+    """Technical conditions of several beds that began together: one system alert covers them."""
+
+    members: tuple[tuple[str, str], ...]  # (patient, rule); none: it is over
+    priority: Priority  # the highest of theirs
+
+
+@dataclass(frozen=True, slots=True)
 class Ordered:
     """Triage's one total order of open records: priority, age, bed."""
 
@@ -318,9 +345,9 @@ class EscalationEnded:
 
 Body = (
     FrameMeasured | Tick | Acknowledged | Refused | Closed | Paused | Resumed | AudioPaused
-    | VitalsGiven | StoreChanged | RosterSet | WindowClosed | SignalChanged | TechnicalChanged
+    | LearningRestarted | VitalsGiven | StoreChanged | RosterSet | WindowClosed | SignalChanged | TechnicalChanged
     | Scored | BaselineChanged | ConditionChanged | LevelChanged | RecordChanged | Notified
-    | Ordered | Announced | Bid | Awarded | EscalationEnded
+    | NotDone | Gathered | Ordered | Announced | Bid | Awarded | EscalationEnded
 )  # fmt: skip
 
 Said = tuple[int, Body]  # what a machine says, before it is numbered: (event_time_ms, body)
@@ -339,7 +366,7 @@ class Event:
 _HEADER = ("patient", "seq", "event_time_ms", "received_time_ms", "config_hash")
 _OF_ALERTS = (
     SignalChanged | TechnicalChanged | ConditionChanged | LevelChanged | RecordChanged | Notified
-    | Awarded | EscalationEnded
+    | Gathered | Awarded | EscalationEnded
 )  # fmt: skip
 BODIES: dict[str, Any] = {kind.__name__: kind for kind in Body.__args__}
 _READERS: dict[str, TypeAdapter[Any]] = {name: TypeAdapter(kind) for name, kind in BODIES.items()}

@@ -5,6 +5,10 @@ Engineering defaults, not clinically validated. The hash travels with each alert
 
 from __future__ import annotations
 
+import hashlib
+from dataclasses import dataclass
+from functools import cached_property
+
 from pydantic import Field
 
 from mien.config import Settings
@@ -138,7 +142,21 @@ class AppraisalSettings(Settings):
     least_deviation: float = Field(
         default=0.5,
         gt=0,
-        description="a robust deviation counts as at least this: a still face is common",
+        description="P's robust deviation counts as at least this: a still face is common",
+    )
+    r_least_deviation: float = Field(
+        default=0.15,
+        gt=0,
+        description="R's, in rad/s plus distances/s: .5 would be a head thrown about. A still face "
+        "has an R of about .1, an acting or speaking one .25-.4, so that these stay below 2",
+    )
+    region_least_deviation: float = Field(
+        default=0.01,
+        gt=0,
+        description="a region's, in outer-eye-corner distances: trembling of the tracker",
+    )
+    regions_shown: int = Field(
+        default=3, ge=0, description="regions that a score names, those that moved most"
     )
     speech_hz: tuple[float, float] = Field(
         default=(2.0, 8.0),
@@ -207,6 +225,17 @@ class AlertSettings(Settings):
     system_beds: int = Field(
         default=3, ge=2, description="so many beds technical at once are one system alert"
     )
+    system_within_s: float = Field(
+        default=10.0,
+        ge=0,
+        description="begun within so long is at once: three faces lost in one night are no outage",
+    )
+    load_m: float = Field(
+        default=30.0, ge=0, description="an alert in hand weighs in a bid like so long a walk"
+    )
+    unassigned_m: float = Field(
+        default=100.0, ge=0, description="and a patient who is not one's own like this one"
+    )
 
 
 class WatchSettings(Settings):
@@ -216,3 +245,31 @@ class WatchSettings(Settings):
     appraisal: AppraisalSettings = AppraisalSettings()
     conditions: ConditionSettings = ConditionSettings()
     alerts: AlertSettings = AlertSettings()
+
+
+@dataclass(frozen=True)
+class WatchConfig:
+    """All that decides what the watch says. `hash` is every event's config_hash."""
+
+    settings: WatchSettings
+    model_hash: str  # of the emotion model's folder; "" where none is used
+    rules_hash: str  # of the code's own tables: watch.rules_hash()
+
+    @cached_property
+    def settings_hash(self) -> str:
+        return self.settings.digest()
+
+    @cached_property
+    def hash(self) -> str:
+        """The first 16 hexadecimal digits of a SHA-256 over all three."""
+        parts = "\n".join((self.settings_hash, self.model_hash, self.rules_hash))
+        return hashlib.sha256(parts.encode()).hexdigest()[:16]
+
+
+def to_ms(time_s: float) -> int:
+    """A setting's seconds as the events' whole milliseconds.
+
+    >>> to_ms(0.1)
+    100
+    """
+    return round(time_s * 1000)
