@@ -125,3 +125,15 @@ def test_class_weight_is_the_recipe_s_own_unless_it_is_asked_for() -> None:
     assert built("logistic", "auto") == "balanced"
     assert built("logistic", "none") is None
     assert built("mlp", "balanced") == "balanced"
+
+
+def test_a_recipe_is_built_with_the_settings_that_were_asked_for() -> None:
+    asked = dict(patience=3, device="cpu", precision="bfloat16", hidden_units=7, seed=5, epochs=9)
+    for name, batch_rows in (("seed", None), ("mlp", 33)):
+        settings = TrainSettings(recipe=name, batch_rows=batch_rows, learning_rate=0.5, **asked)
+        built = find_recipe(name).build(settings, ["a", "b"]).get_params()
+        assert asked | {"batch_rows": batch_rows, "learning_rate": 0.5} == {
+            key: built[key] for key in (*asked, "batch_rows", "learning_rate")
+        }
+    with pytest.raises(InputError, match="recipe seed has no batch_rows: leave it out"):
+        find_recipe("seed").build(TrainSettings(batch_rows=8), ["a", "b"])

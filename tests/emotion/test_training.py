@@ -1,59 +1,27 @@
-"""Fitting in chunks, going on after a stop, stopping early: the same bits each time."""
+"""Fitting a network: gradients in chunks and parts, the steps' rates, what a batch is."""
 
-import sys
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pandas as pd
 import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mien.config import TrainSettings
-from mien.emotion import devices, mlp, runs, training
+from mien.emotion import devices, runs, training
 from mien.emotion.batches import epoch_order
-from mien.emotion.contract import find_recipe
-from mien.emotion.frames import FeatureRows
 from mien.emotion.mlp import MlpClassifier, seeded_network
-from mien.emotion.runs import FitRun, RunFolder, TrainingRun
-from mien.emotion.targets import class_weights, set_aside
+from mien.emotion.runs import FitRun
 from mien.emotion.training import Plan, fit_network
-from mien.errors import InputError, MissingExtraError
-from mien.face.features import FEATURE_SETS
-
-WAYS: dict[str, dict[str, Any]] = {
-    "one batch": {},
-    "chunks": {},
-    "small batches": dict(batch_rows=16, standardise=True, weight_decay=0.01),
-    "early stopping": dict(batch_rows=16, patience=8, epochs=60, learning_rate=0.01),
-}
-
-
-class Stopped(Exception):
-    pass
-
-
-def stopping_at(last: int, folder: Path) -> FitRun:
-    def stop(epoch: int) -> None:
-        if epoch == last:
-            raise Stopped
-
-    return FitRun("a", folder=folder, on_epoch=stop)
+from mien.errors import InputError
+from tests.emotion.fits import in_chunks, ninety_rows
 
 
 @pytest.fixture(scope="module")
 def data() -> tuple[np.ndarray, np.ndarray]:
-    random = np.random.default_rng(0)
-    X = random.normal(size=(90, 12)).astype(np.float32)
-    return X, np.where(X[:, 0] + random.normal(0, 0.5, 90) > 0, "Sad", "Happy")
-
-
-def in_chunks(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(training, "ROWS_AT_ONCE", 10)
-    monkeypatch.setattr(training, "CHUNK_ROWS", 7)
+    return ninety_rows()
 
 
 def test_the_summed_gradient_is_the_one_batch_gradient(data, monkeypatch) -> None:
@@ -80,32 +48,6 @@ def test_the_whole_training_in_chunks_is_the_same_within_1e_5(data, monkeypatch)
     in_chunks(monkeypatch)
     pieces = MlpClassifier(hidden_units=8).fit(X, y)
     np.testing.assert_allclose(pieces.predict_proba(X), whole.predict_proba(X), atol=1e-5)
-
-
-@pytest.mark.parametrize("way", WAYS)
-def test_a_training_that_was_stopped_ends_with_the_same_bits(
-    data, way: str, tmp_path: Path, monkeypatch
-) -> None:
-    X, y = data
-    if way == "chunks":
-        in_chunks(monkeypatch)
-    monkeypatch.setattr(runs, "SAVE_EVERY_S", 0)
-    options = dict(hidden_units=8, epochs=12) | WAYS[way]
-    whole = MlpClassifier(**options).fit(X, y)
-
-    for epoch in (2, 5):
-        with pytest.raises(Stopped):
-            MlpClassifier(**options).fit(X, y, run=stopping_at(epoch, tmp_path))
-    seen: list[int] = []
-    resumed = MlpClassifier(**options).fit(
-        X, y, run=FitRun("a", folder=tmp_path, on_epoch=seen.append)
-    )
-    assert seen[0] == 6
-    assert resumed.loss_history_ == whole.loss_history_
-    for name, weight in whole.weights().items():
-        np.testing.assert_array_equal(resumed.weights()[name], weight)
-    finished = MlpClassifier(**options).fit(X, y, run=stopping_at(1, tmp_path))
-    np.testing.assert_array_equal(finished.predict_proba(X), whole.predict_proba(X))
 
 
 def test_one_thread_or_two_end_with_the_same_bits_when_batches_have_parts(data) -> None:
@@ -236,26 +178,6 @@ def test_label_smoothing_and_class_weights_are_torch_s_own(data) -> None:
     assert weighted == pytest.approx((share * weights * own).sum(), abs=1e-6)
 
 
-@given(st.lists(st.integers(0, 4), min_size=1, max_size=60))
-def test_class_weights_are_1_on_average_and_even_out_the_classes(numbers: list[int]) -> None:
-    numbers = np.array(numbers)
-    counts = np.bincount(numbers, minlength=5)
-    is_there = counts > 0
-    for kind in ("balanced", "sqrt"):
-        weights = class_weights(numbers, class_count=5, kind=kind)
-        assert weights[numbers].mean() == pytest.approx(1, abs=1e-5)
-        assert (weights[~is_there] == 1).all()
-        say = (weights * counts)[is_there]
-        expected = np.ones(len(say)) if kind == "balanced" else np.sqrt(counts[is_there])
-        np.testing.assert_allclose(say / say.sum(), expected / expected.sum(), atol=1e-5)
-    assert class_weights(numbers, class_count=5, kind=None) is None
-
-
-def test_an_unknown_class_weight_is_refused() -> None:
-    with pytest.raises(InputError, match="class_weight is 'even': give balanced, sqrt or none"):
-        class_weights(np.zeros(3, np.int64), class_count=2, kind="even")
-
-
 @given(st.integers(0, 2**32), st.integers(1, 9), st.lists(st.integers(1, 50), min_size=1))
 def test_an_epoch_has_every_clip_once_with_like_lengths_together(seed, size, lengths) -> None:
     class Clips:
@@ -273,67 +195,6 @@ def test_an_epoch_has_every_clip_once_with_like_lengths_together(seed, size, len
         assert all(before[1] <= after[0] for before, after in pairwise(spans))
 
 
-def test_a_damaged_checkpoint_begins_again(data, tmp_path: Path) -> None:
-    X, y = data
-    MlpClassifier(hidden_units=8, epochs=3).fit(X, y, run=FitRun("a", folder=tmp_path))
-    stored = tmp_path / "a.safetensors"
-    stored.write_bytes(stored.read_bytes()[:200])
-    assert FitRun("a", folder=tmp_path).load() is None
-    assert (
-        MlpClassifier(hidden_units=8, epochs=3)
-        .fit(X, y, run=FitRun("a", folder=tmp_path))
-        .loss_history_
-    )
-
-
-def test_early_stopping_keeps_the_best_epoch_and_learns_from_nobody_set_aside(data) -> None:
-    X, y = data
-    noise = np.random.default_rng(2).permutation(y)  # nothing to learn: the loss soon rises
-    people = np.array([f"p{row // 10}" for row in range(90)])
-    model = MlpClassifier(
-        hidden_units=64, epochs=200, learning_rate=0.05, batch_rows=8, patience=4
-    ).fit(X, noise, groups=people)
-    assert 5 <= len(model.loss_history_) < 200
-    learnt, checked = set_aside(np.arange(90), noise, people, seed=0)
-    assert not set(people[learnt]) & set(people[checked])
-    assert len(learnt) + len(checked) == 90
-    best_epoch = len(model.loss_history_) - 4
-    same = MlpClassifier(hidden_units=64, epochs=best_epoch, learning_rate=0.05, batch_rows=8)
-    same.fit(X, noise, rows=learnt)
-    np.testing.assert_array_equal(model.predict_proba(X), same.predict_proba(X))
-
-
-@pytest.mark.parametrize(
-    ("people", "most"),
-    [
-        (["a"] * 9 + ["b"] * 1 + ["c"] * 90, 20),
-        (["a"] * 40 + ["b"] * 30 + ["c"] * 30, 30),
-        ([f"p{i // 5}" for i in range(100)], 20),
-        (["a"] * 100, 20),
-        (["a"] * 90 + ["b"] * 10, 20),
-    ],
-)
-def test_who_is_set_aside_is_a_fifth_or_the_smallest_person(people: list[str], most: int) -> None:
-    labels = np.array(["x", "y"] * 50)
-    for seed in range(12):
-        learnt, checked = set_aside(np.arange(100), labels, np.array(people), seed=seed)
-        assert 0 < len(checked) <= most and len(learnt) + len(checked) == 100
-
-
-def test_setting_a_whole_class_aside_is_refused() -> None:
-    people = np.array([f"p{i // 10}" for i in range(100)])
-    labels = np.array(["x"] * 10 + ["y"] * 90)
-    refused = 0
-    for seed in range(12):
-        try:
-            learnt, _ = set_aside(np.arange(100), labels, people, seed=seed)
-            assert set(labels[learnt]) == {"x", "y"}
-        except InputError as error:
-            assert "leaves nothing of 'x' to learn from" in str(error)
-            refused += 1
-    assert 0 < refused < 12
-
-
 def test_a_loss_that_is_no_number_ends_the_fit_with_a_remedy(data, tmp_path: Path) -> None:
     X, y = data
     with pytest.raises(InputError, match=r"the loss is (nan|inf) in epoch \d: lower learning_rate"):
@@ -349,124 +210,12 @@ def test_a_validation_loss_that_is_no_number_is_never_the_best() -> None:
     assert training._is_over(state, Plan(epochs=9, learning_rate=1, patience=2))
 
 
-def test_a_recipe_is_built_with_the_settings_that_were_asked_for() -> None:
-    asked = dict(patience=3, device="cpu", precision="bfloat16", hidden_units=7, seed=5, epochs=9)
-    for name, batch_rows in (("seed", None), ("mlp", 33)):
-        settings = TrainSettings(recipe=name, batch_rows=batch_rows, learning_rate=0.5, **asked)
-        built = find_recipe(name).build(settings, ["a", "b"]).get_params()
-        assert asked | {"batch_rows": batch_rows, "learning_rate": 0.5} == {
-            key: built[key] for key in (*asked, "batch_rows", "learning_rate")
-        }
-    with pytest.raises(InputError, match="recipe seed has no batch_rows: leave it out"):
-        find_recipe("seed").build(TrainSettings(batch_rows=8), ["a", "b"])
-
-
 def test_a_gpu_that_is_not_there_is_told() -> None:
     if torch.cuda.is_available():
         pytest.skip("there is one")
     with pytest.raises(InputError, match="finds no CUDA GPU here: use the device auto or cpu"):
         devices.chosen_device("cuda")
     assert devices.chosen_device("auto") == "cpu"
-
-
-@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA GPU")
-def test_on_a_gpu_it_learns_the_same_and_goes_on_after_a_stop(data, tmp_path: Path) -> None:
-    X, y = data
-    options = dict(hidden_units=8, epochs=12, batch_rows=16, standardise=True)
-    on_cpu = MlpClassifier(**options).fit(X, y)
-    with pytest.raises(Stopped):
-        MlpClassifier(device="cuda", **options).fit(X, y, run=stopping_at(5, tmp_path))
-    resumed = MlpClassifier(device="cuda", **options).fit(X, y, run=FitRun("a", folder=tmp_path))
-    np.testing.assert_allclose(resumed.predict_proba(X), on_cpu.predict_proba(X), atol=1e-3)
-
-
-def test_a_data_frame_is_an_array(data) -> None:
-    X, y = data
-    frame = pd.DataFrame(X)
-    model = MlpClassifier(hidden_units=4, epochs=2).fit(frame, y)
-    np.testing.assert_array_equal(model.predict_proba(frame), model.predict_proba(X))
-
-
-def test_standardising_is_folded_into_the_weights(data) -> None:
-    X, y = data
-    shifted = (X * np.linspace(0.1, 10, 12) + 1).astype(np.float32)
-    options = dict(hidden_units=8, epochs=30, batch_rows=16, standardise=True, learning_rate=0.01)
-    plain, moved = (MlpClassifier(**options).fit(values, y) for values in (X, shifted))
-    np.testing.assert_allclose(plain.predict_proba(X), moved.predict_proba(shifted), atol=2e-3)
-    assert plain.score(X, y) > 0.8
-
-
-def test_rows_come_from_a_matrix_on_disk_as_from_memory(tmp_path: Path) -> None:
-    points = np.random.default_rng(0).random((50, 1434)).astype(np.float32)
-    points.tofile(tmp_path / "points.f32")
-    mapped = np.memmap(tmp_path / "points.f32", np.float32, "r", shape=points.shape)
-    rows = np.array([3, 4, 9, 30, 31, 40, 41, 42])
-    X = FeatureRows(mapped, rows=rows, features=FEATURE_SETS["raw-points"])
-    y = np.array(["a", "b"] * 4)
-    assert len(X) == 8
-    np.testing.assert_array_equal(np.asarray(X), points[rows])
-    np.testing.assert_array_equal(X.some(np.array([5, 0]))[:], points[[40, 3]])
-    some = np.array([6, 0, 2, 5])
-    model = MlpClassifier(hidden_units=4, epochs=3).fit(X, y, rows=some)
-    again = MlpClassifier(hidden_units=4, epochs=3).fit(points[rows], y, rows=some)
-    np.testing.assert_array_equal(model.predict_proba(X), again.predict_proba(points[rows]))
-
-
-def test_bfloat16_learns_the_same_thing(data) -> None:
-    X, y = data
-    options = dict(hidden_units=32, epochs=60, learning_rate=0.01)
-    exact = MlpClassifier(**options).fit(X, y)
-    rough = MlpClassifier(precision="bfloat16", **options).fit(X, y)
-    assert rough.loss_history_ != exact.loss_history_
-    assert rough.weights()["0.weight"].dtype == np.float32
-    np.testing.assert_allclose(rough.predict_proba(X), exact.predict_proba(X), atol=0.1)
-
-
-def test_a_run_goes_on_only_from_its_own_key(tmp_path: Path) -> None:
-    out = tmp_path / "model"
-    key = {"table": "a", "settings": {"epochs": 2}}
-    with pytest.raises(Stopped), RunFolder(out) as runs:
-        (runs.take_up(key, resume=False) / "subject-1.safetensors").write_bytes(b"x")
-        raise Stopped
-    with (
-        pytest.raises(InputError, match="had settings: epochs 2, not 3: give the same, or leave"),
-        RunFolder(out) as runs,
-    ):
-        runs.take_up({"table": "a", "settings": {"epochs": 3}}, resume=True)
-    with RunFolder(out) as runs:
-        assert [path.name for path in runs.fits] == ["subject-1.safetensors"]
-        runs.take_up(key, resume=True)
-        assert [path.name for path in runs.fits] == ["subject-1.safetensors"]
-        with pytest.raises(InputError, match="another mien train is writing"), RunFolder(out):
-            pass
-    assert not list(tmp_path.iterdir())
-    with RunFolder(out) as runs:
-        (runs.take_up(key, resume=True) / "subject-1.safetensors").write_bytes(b"x")
-        runs.take_up(key, resume=False)
-        assert not runs.fits
-
-
-def test_losses_are_logged_for_tensorboard(data, tmp_path: Path, monkeypatch) -> None:
-    X, y = data
-    loaded = pytest.importorskip("tensorboard.backend.event_processing.event_accumulator")
-    options = dict(hidden_units=8, epochs=6, batch_rows=30, patience=9)
-    folder, logs = tmp_path / "run", tmp_path / "logs"
-    monkeypatch.setattr(runs, "SAVE_EVERY_S", 0)
-    stopped = TrainingRun(folder, logs).fit("subject-1", on_epoch=stopping_at(4, tmp_path).on_epoch)
-    with pytest.raises(Stopped):
-        MlpClassifier(**options).fit(X, y, run=stopped)
-    model = MlpClassifier(**options).fit(X, y, run=TrainingRun(folder, logs).fit("subject-1"))
-    events = loaded.EventAccumulator(str(logs / "subject-1")).Reload()
-    logged = events.Scalars("loss/train")
-    assert [event.step for event in logged] == [1, 2, 3, 4, 5, 6]
-    np.testing.assert_allclose([e.value for e in logged], model.loss_history_, rtol=1e-6)
-    assert len(events.Scalars("loss/validation")) == 6
-
-
-def test_tensorboard_that_is_not_installed_is_named(monkeypatch) -> None:
-    monkeypatch.setitem(sys.modules, "torch.utils.tensorboard", None)
-    with pytest.raises(MissingExtraError, match=r"pip install 'mien\[tensorboard\]'"):
-        runs.summary_writer()
 
 
 def test_fit_network_leaves_the_caller_s_random_state_alone(data) -> None:
@@ -480,14 +229,3 @@ def test_fit_network_leaves_the_caller_s_random_state_alone(data) -> None:
         plan=Plan(epochs=2, learning_rate=0.01, batch_rows=20),
     )
     assert torch.equal(before, torch.get_rng_state())
-
-
-def test_auto_precision_is_exact_in_one_batch_and_the_processor_s_in_small_ones(
-    monkeypatch,
-) -> None:
-    for is_there in (False, True):
-        monkeypatch.setattr(mlp, "has_bfloat16", lambda device, there=is_there: there)
-        assert not MlpClassifier(precision="auto")._plan(None).bfloat16
-        assert MlpClassifier(precision="auto", batch_rows=8)._plan(None).bfloat16 == is_there
-        assert not MlpClassifier(precision="float32", batch_rows=8)._plan(None).bfloat16
-    assert devices.has_bfloat16("cpu") in (False, True)
