@@ -230,7 +230,8 @@ class Evidence:
     terms: tuple[Term, ...]
     score: int | None
     regions: tuple[tuple[str, float], ...]
-    before: tuple[tuple[Any, ...], ...]  # 120 s of (time_ms, p, r, negative, quality, score)
+    # 120 s of (time_ms, p, r, negative, quality, score)
+    before: tuple[tuple[int | float | None, ...], ...]
     quality: float
     levels: tuple[tuple[int, Level], ...]  # of the last 5 min: (since_ms, level)
     model_hash: str
@@ -345,9 +346,9 @@ class EscalationEnded:
 
 Body = (
     FrameMeasured | Tick | Acknowledged | Refused | Closed | Paused | Resumed | AudioPaused
-    | LearningRestarted | VitalsGiven | StoreChanged | RosterSet | WindowClosed | SignalChanged | TechnicalChanged
-    | Scored | BaselineChanged | ConditionChanged | LevelChanged | RecordChanged | Notified
-    | NotDone | Gathered | Ordered | Announced | Bid | Awarded | EscalationEnded
+    | LearningRestarted | VitalsGiven | StoreChanged | RosterSet | WindowClosed | SignalChanged
+    | TechnicalChanged | Scored | BaselineChanged | ConditionChanged | LevelChanged | RecordChanged
+    | Notified | NotDone | Gathered | Ordered | Announced | Bid | Awarded | EscalationEnded
 )  # fmt: skip
 
 Said = tuple[int, Body]  # what a machine says, before it is numbered: (event_time_ms, body)
