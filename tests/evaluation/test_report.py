@@ -12,12 +12,10 @@ import pytest
 
 from mien.config import INTENDED_USE
 from mien.corpora.crema_d import HUMAN_ANCHORS
-from mien.errors import InputError
 from mien.evaluation.metrics import Score
 from mien.evaluation.numbers import percent
 from mien.evaluation.report import FIGURES, render
 from mien.evaluation.results import METRICS, Results, load_results, write_results
-from mien.evaluation.sentences import enrolment_sentences, gap_text
 from mien.workflows.evaluate import FIGURE_NAMES
 from mien.workflows.report import report
 from tests.evaluation.conftest import SCRIPT
@@ -259,39 +257,6 @@ def test_enrolment_stands_apart_with_what_it_needs(enrolled: Results, crema_d: R
     assert "own face at rest" not in Page(render(crema_d, figures={})).text
 
 
-@pytest.mark.parametrize(
-    ("gain", "words"),
-    [
-        ((0.1, -0.02, 0.3), "(−2.0 to +30.0). The interval holds 0: these people do not show"),
-        ((-0.1, -0.2, -0.05), "−10.0 points (−20.0 to −5.0)."),
-    ],
-)
-def test_what_these_people_do_not_show_of_enrolling_is_not_claimed(
-    enrolled: Results, gain: tuple[float, float, float], words: str
-) -> None:
-    found = enrolled.enrolment
-    assert found is not None
-    plain, moved = found.compared.lines
-    assert moved.difference is not None
-    value, low, high = gain
-    changed = moved.difference.model_copy(
-        update={"accuracy": Score(value=value, low=low, high=high)}
-    )
-    lines = [plain, moved.model_copy(update={"difference": changed})]
-    compared = found.compared.model_copy(update={"lines": lines})
-    text = " ".join(enrolment_sentences(found.model_copy(update={"compared": compared})))
-    assert words in text
-    assert ("do not show" in text) == (low <= 0 <= high)
-
-
-def test_a_record_without_enrolment_is_read_as_before(crema_d: Results, tmp_path: Path) -> None:
-    path = write_results(crema_d, tmp_path)
-    record = json.loads(path.read_text("utf-8"))
-    assert record.pop("enrolment") is None
-    path.write_text(json.dumps(record), "utf-8")
-    assert load_results(tmp_path) == load_results(write_results(crema_d, tmp_path).parent)
-
-
 @pytest.mark.parametrize("name", ["report.html", "model_card.md", METRICS])
 def test_it_tells_no_host_and_no_path(crema_d_folder: Path, name: str) -> None:
     """Neither of the table, of the files beside it, nor of where it was written."""
@@ -327,34 +292,3 @@ def test_a_page_elsewhere_leaves_the_folder_as_it_is(crema_d_folder: Path, tmp_p
 
 def test_every_figure_that_is_written_has_its_place_on_the_page() -> None:
     assert FIGURES == FIGURE_NAMES
-
-
-def test_a_record_of_an_older_mien_is_refused_with_the_remedy(
-    crema_d: Results, tmp_path: Path
-) -> None:
-    record = json.loads(write_results(crema_d, tmp_path).read_text("utf-8"))
-    del record["comparison"]
-    for split in record["splits"]:
-        del split["measures"]
-    (tmp_path / METRICS).write_text(json.dumps(record | {"schema_version": 1}))
-    with pytest.raises(InputError, match="evaluate again with this mien"):
-        report(tmp_path)
-    assert sorted(path.name for path in tmp_path.iterdir()) == [METRICS]
-
-
-@pytest.mark.parametrize(
-    ("gap", "words"),
-    [
-        (0.2, "That much of the random-frame score comes from having learnt"),
-        (0.0, "The gap is small here"),
-        (-0.2, "The random-frame score is not the higher one here"),
-    ],
-)
-def test_the_gap_is_explained_as_it_is(hostile: Results, gap: float, words: str) -> None:
-    assert words in " ".join(gap_text(hostile.model_copy(update={"gap": gap})))
-
-
-def test_a_recipe_that_learns_nothing_from_faces_is_said_to_leak_nothing(hostile: Results) -> None:
-    text = " ".join(gap_text(hostile.model_copy(update={"recipe": "facs", "gap": 0.2})))
-    assert "nothing can leak" in text
-    assert "neighbouring frames" not in text
