@@ -16,7 +16,13 @@ from mien.tables import points_of
 from tests.face.faces import PLACES, POSES, SCALES, SEEDS, a_face, in_frame, moved
 
 SIZE_PX = (640, 480)
-WITH_BLENDSHAPES = ("blendshapes", "expression", "motion-blendshapes", "action-units")
+WITH_BLENDSHAPES = (
+    "blendshapes",
+    "expression",
+    "posed-expression",
+    "motion-blendshapes",
+    "action-units",
+)
 POSE_FREE = ("pose-free", "motion", "gaze", "openings")
 SETS = pytest.mark.parametrize("name", FEATURE_SETS)
 
@@ -208,6 +214,8 @@ PINNED = {
     "pose-free": (1, 0.0862, 0.4053, -0.00125),
     "blendshapes": (1, 0.0850, 0.1568, 0.01213),
     "expression": (1, 0.0861, 0.3992, -0.00105),
+    "posed-points": (1, 0.0861, 0.4049, 0.00180),
+    "posed-expression": (1, 0.0861, 0.3988, 0.00153),
     "motion": (1, 0.1523, 0.4315, 0.00509),
     "motion-blendshapes": (1, 0.1358, 0.3839, 0.00109),
     "pose": (1, 0.0667, 0.1247, 0.03479),

@@ -152,14 +152,14 @@ _CLIP_NETWORK = {
 }
 
 
-def _frame(name: str, summary: str, **options: Any) -> Recipe:
+def _frame(name: str, summary: str, features: str, **options: Any) -> Recipe:
     return Recipe(
         name,
         summary,
-        FEATURE_SETS["expression"],
+        FEATURE_SETS[features],
         "mien.emotion.frame_classifier",
         "FrameClassifier",
-        options={"method": name, **options},
+        options={"method": name, "features": features, **options},
         takes=_same("seed", "class_weight"),
     )
 
@@ -217,34 +217,38 @@ RECIPES = {
         ),
         _frame(
             "logistic",
-            "pose-free points and blendshapes, logistic regression, balanced, mirrored",
+            "pose-free points and blendshapes, logistic regression, balanced",
+            "posed-expression",
             class_weight="balanced",
-            mirror_of="expression",
-            strength=0.1,
+            strength=0.6,
         ),
         _frame(
             "svm",
-            "the same features, a support vector machine; rare labels weigh half-way",
+            "pose-free points, a support vector machine; rare labels weigh half-way",
+            "posed-points",
             class_weight="sqrt",
             strength=5.0,
             gamma=0.35,
         ),
         _frame(
             "blend",
-            "both, each with labels of equal say: for who wants rare labels found",
+            "points and blendshapes, logistic regression and machine, each with labels of equal "
+            "say: for who wants rare labels found",
+            "posed-expression",
             class_weight="balanced",
-            strength=0.1,
+            strength=0.6,
             gamma=0.3,
         ),
         _frame(
             "kernel",
-            "the same features, logistic regression in a Gaussian kernel's space",
+            "pose-free points, logistic regression in a Gaussian kernel's space",
+            "posed-points",
             strength=1.0,
-            gamma=0.5,
+            gamma=0.35,
         ),
         Recipe(
             "mlp",
-            "the same features, two hidden layers, balanced half-way, mirrored and turned a little",
+            "points and blendshapes, two hidden layers, balanced half-way; mirrored and turned",
             FEATURE_SETS["expression"],
             "mien.emotion.mlp",
             "MlpClassifier",

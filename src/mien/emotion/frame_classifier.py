@@ -5,7 +5,7 @@ Shapes: N rows, F values a row, D components, C classes.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal, Self
 
@@ -14,11 +14,11 @@ import torch
 from sklearn.base import BaseEstimator, ClassifierMixin
 
 from mien.emotion.batches import RowSource, rows_of
+from mien.emotion.fitted_network import row_probabilities, weights_of, write_onnx
 from mien.emotion.heads import HEADS, head_from
-from mien.emotion.mlp import write_onnx
-from mien.emotion.projection import Projection, fit_projection
+from mien.emotion.projection import POWERS, TURN_UNIT_RAD, Projection, fit_projection
 from mien.emotion.runs import FitRun
-from mien.emotion.targets import ClassWeight, class_numbers, class_weights
+from mien.emotion.targets import ClassWeight, class_weights, lesson_of
 from mien.emotion.training import CHUNK_ROWS
 from mien.errors import InputError
 from mien.face.features import FEATURE_SETS
@@ -26,9 +26,9 @@ from mien.face.features import FEATURE_SETS
 _ROWS = {
     "logistic": 100_000,
     "kernel": 40_000,
-    "svm": 20_000,
-    "blend": 20_000,
-}  # learnt from at most
+    "svm": 15_000,
+    "blend": 15_000,
+}  # learnt from at most; a machine holds 8 bytes for each pair of rows
 
 
 class FrameClassifier(ClassifierMixin, BaseEstimator):
@@ -37,9 +37,10 @@ class FrameClassifier(ClassifierMixin, BaseEstimator):
     method: "logistic", "svm", "kernel" or "blend". components, whitening: see projection.py.
     strength: how closely the rows are followed, scikit-learn's C. gamma: of the kernel, for
     rows of mean square 1. class_weight: None, "balanced" or "sqrt", see targets.py.
-    mirror_of: a feature set's name; then each face is learnt from in the mirror too.
-    max_rows: so many rows, drawn by chance, are learnt from when there are more; None:
-    what the method bears. classes: every label there is; None takes y's own.
+    features: the name of the feature set that X holds; then a face and its mirror image are
+    learnt from and answered alike, and head pose, if it is among the values, is taken out of
+    the others. max_rows: so many rows, drawn by chance, are learnt from when there are more;
+    None: what the method bears. classes: every label there is; None takes y's own.
     """
 
     def __init__(
@@ -51,7 +52,7 @@ class FrameClassifier(ClassifierMixin, BaseEstimator):
         strength: float = 1.0,
         gamma: float = 0.5,
         class_weight: ClassWeight | None = None,
-        mirror_of: str | None = None,
+        features: str | None = None,
         max_rows: int | None = None,
         seed: int = 0,
         classes: Sequence[str] | None = None,
@@ -62,7 +63,7 @@ class FrameClassifier(ClassifierMixin, BaseEstimator):
         self.strength = strength
         self.gamma = gamma
         self.class_weight = class_weight
-        self.mirror_of = mirror_of
+        self.features = features
         self.max_rows = max_rows
         self.seed = seed
         self.classes = classes
@@ -78,35 +79,39 @@ class FrameClassifier(ClassifierMixin, BaseEstimator):
     ) -> Self:
         """Learn from X (N, F) and labels y (N,), or from some `rows` of them.
 
-        groups and run are not needed: nothing is stopped early or kept half-way.
+        groups: (N,) people, who count in the weights of classes. run is not needed:
+        nothing is kept half-way.
         Raises InputError when a label is not among `classes`, there is but one to learn,
         or the method is not known.
         """
         if self.method not in HEADS:
             raise InputError(f"no method {self.method!r}: there are {', '.join(HEADS)}")
-        X, y = rows_of(X), np.asarray(y)
-        rows = np.arange(len(y)) if rows is None else np.asarray(rows)
-        self.classes_ = (
-            np.unique(y[rows]) if self.classes is None else np.array(sorted(self.classes))
-        )
+        X = rows_of(X)
         self.n_features_in_ = X.shape[1]
-        targets = class_numbers(y, rows, self.classes_)
+        self.classes_, rows, targets = lesson_of(y, rows, self.classes)
         rows = self._drawn(rows)
         if len(np.unique(targets[rows])) < 2:
-            only = str(y[rows[0]])
+            only = str(np.asarray(y)[rows[0]])
             raise InputError(f"all rows are labelled {only!r}: two labels or more are needed")
-        mirrored = self._mirrored(X)
         projection = fit_projection(
-            X, rows, components=self.components, whitening=self.whitening, mirrored=mirrored
+            X,
+            rows,
+            components=self.components,
+            whitening=self.whitening,
+            features=None if self.features is None else FEATURE_SETS[self.features],
         )
-        sources = [X] if mirrored is None else [X, mirrored]
-        z = np.concatenate([_projected(projection, source, rows) for source in sources])
-        chosen = np.tile(targets[rows], len(sources))
-        counted = class_weights(chosen, class_count=len(self.classes_), kind=self.class_weight)
-        head = HEADS[self.method](
-            z,
+        chosen, class_count = targets[rows], len(self.classes_)
+        counted = class_weights(
             chosen,
-            np.ones(len(self.classes_), np.float32) if counted is None else counted,
+            class_count=class_count,
+            kind=self.class_weight,
+            groups=None if groups is None else groups[rows],
+        )
+        head = HEADS[self.method](
+            _projected(projection, X, rows),
+            chosen,
+            np.ones(class_count, np.float32) if counted is None else counted,
+            signs=projection.signs,
             strength=self.strength,
             gamma=self.gamma,
             seed=self.seed,
@@ -117,22 +122,15 @@ class FrameClassifier(ClassifierMixin, BaseEstimator):
 
     def predict_proba(self, X: RowSource) -> np.ndarray:
         """(N, C) float32 probabilities of X (N, F), in the order of classes_."""
-        X = rows_of(X)
-        found = np.empty((X.shape[0], len(self.classes_)), np.float32)
-        with torch.inference_mode():
-            for start in range(0, len(found), CHUNK_ROWS):
-                some = np.ascontiguousarray(X[start : start + CHUNK_ROWS], np.float32)
-                scores = self.network_(torch.from_numpy(some))
-                found[start : start + len(some)] = torch.softmax(scores, dim=1).numpy()
-        return found
+        return row_probabilities(self.network_, X, class_count=len(self.classes_))
 
     def predict(self, X: RowSource) -> np.ndarray:
         """(N,) the likeliest label of each row."""
         return self.classes_[self.predict_proba(X).argmax(axis=1)]
 
     def weights(self) -> dict[str, np.ndarray]:
-        """The projection's and the head's arrays, float32."""
-        return {name: value.numpy().copy() for name, value in self.network_.state_dict().items()}
+        """The projection's and the head's arrays."""
+        return weights_of(self.network_)
 
     def write_onnx(self, path: Path) -> None:
         """`features` (N, F) in, `probabilities` (N, C) out."""
@@ -144,11 +142,6 @@ class FrameClassifier(ClassifierMixin, BaseEstimator):
             return rows
         return np.sort(np.random.default_rng(self.seed).choice(rows, most, replace=False))
 
-    def _mirrored(self, X: RowSource) -> RowSource | None:
-        if self.mirror_of is None:
-            return None
-        return _Mirrored(X, FEATURE_SETS[self.mirror_of].mirror)
-
 
 def from_weights(
     weights: Mapping[str, np.ndarray], *, labels: Sequence[str], **params: Any
@@ -156,34 +149,31 @@ def from_weights(
     """The fitted classifier whose weights() these are. labels: its classes, in order."""
     model = FrameClassifier(classes=tuple(labels), **params)
     model.classes_ = np.array(labels)
-    projection = Projection(weights["project.mean"], weights["project.matrix"])
+    parts = ("course", "matrix", "signs", "turn", "reach")
+    projection = Projection(*(weights[f"project.{part}"] for part in parts))
     head = {n.removeprefix("head."): v for n, v in weights.items() if n.startswith("head.")}
     model.network_ = _network(projection, head_from(model.method, head))
-    model.n_features_in_ = len(projection.mean)
+    model.n_features_in_ = projection.matrix.shape[0]
     model.loss_history_ = []
     return model
 
 
-class _Mirrored:
-    """The same rows' faces in the mirror."""
-
-    gives_rows = True
-
-    def __init__(self, X: RowSource, mirror: Callable[[np.ndarray], np.ndarray]) -> None:
-        self.shape, self._source, self._mirror = X.shape, X, mirror
-
-    def __getitem__(self, index: Any) -> np.ndarray:
-        return self._mirror(np.asarray(self._source[index]))
-
-
 class _Project(torch.nn.Module):
+    """What a Projection does, in a graph."""
+
     def __init__(self, projection: Projection) -> None:
         super().__init__()
-        self.register_buffer("mean", torch.from_numpy(np.array(projection.mean)))
-        self.register_buffer("matrix", torch.from_numpy(np.array(projection.matrix, order="C")))
+        for name in ("course", "matrix", "signs", "turn", "reach"):
+            self.register_buffer(name, torch.from_numpy(np.array(getattr(projection, name))))
 
     def forward(self, values: torch.Tensor) -> torch.Tensor:
-        return (values - self.mean) @ self.matrix
+        if self.course.shape[0] == 1:
+            return (values - self.course) @ self.matrix
+        turned = values[:, self.turn]
+        turned = torch.minimum(torch.maximum(turned, -self.reach), self.reach) / TURN_UNIT_RAD
+        yaw, pitch = turned[:, 0], turned[:, 1]
+        terms = torch.stack([yaw**i * pitch**j for i, j in POWERS], dim=1)
+        return (values - terms @ self.course) @ self.matrix
 
 
 def _network(projection: Projection, head: torch.nn.Module) -> torch.nn.Module:

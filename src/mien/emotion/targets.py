@@ -15,6 +15,7 @@ from mien.errors import InputError
 ClassWeight = Literal["balanced", "sqrt"]
 
 _VALIDATION_SHARE = 0.1
+_ENOUGH_PEOPLE = 50  # as many as sets that promise something for each label ask for
 _STRETCH_ROWS = 100
 
 
@@ -47,7 +48,11 @@ def class_numbers(y: np.ndarray, rows: np.ndarray, classes: np.ndarray) -> np.nd
 
 
 def class_weights(
-    numbers: np.ndarray, *, class_count: int, kind: ClassWeight | None
+    numbers: np.ndarray,
+    *,
+    class_count: int,
+    kind: ClassWeight | None,
+    groups: np.ndarray | None = None,
 ) -> np.ndarray | None:
     """(C,) float32 weights of the classes in a loss; None where all rows weigh alike.
 
@@ -55,6 +60,8 @@ def class_weights(
     sqrt: half-way to it on a logarithmic scale, so that a class of fifteen rows does not
     outshout one of five thousand. A weight is 1 on average over the rows; a class
     without rows gets 1. numbers: (N,) class numbers of the rows learnt from.
+    groups: (N,) whose rows they are, if known: the say of a class with fewer than 50 people
+    is cut in proportion, for the looks of a few are mistaken for the class.
     Raises InputError for another kind.
 
     >>> class_weights(np.array([0, 0, 0, 1]), class_count=2, kind="balanced").round(2)
@@ -68,8 +75,18 @@ def class_weights(
     weights = np.ones(class_count)
     is_there = counts > 0
     weights[is_there] = counts[is_there] ** (-1.0 if kind == "balanced" else -0.5)
-    weights[is_there] *= counts.sum() / (weights * counts).sum()
+    if groups is not None:
+        weights[is_there] *= np.minimum(
+            people_of(numbers, groups, class_count=class_count)[is_there] / _ENOUGH_PEOPLE, 1
+        )
+    weights[is_there] *= counts.sum() / (weights * counts)[is_there].sum()
     return weights.astype(np.float32)
+
+
+def people_of(numbers: np.ndarray, groups: np.ndarray, *, class_count: int) -> np.ndarray:
+    """(C,) how many people stand behind each class. numbers: (N,) classes; groups: (N,) people."""
+    pairs = {(number, str(who)) for number, who in zip(numbers.tolist(), groups, strict=True)}
+    return np.bincount([number for number, _ in pairs], minlength=class_count)
 
 
 def set_aside(

@@ -176,6 +176,14 @@ def _expression(faces: Faces) -> Values:
     return np.concatenate([_pose_free(faces), faces.blendshapes], axis=1)
 
 
+def _posed_points(faces: Faces) -> Values:
+    return np.concatenate([_pose(faces), _pose_free(faces)], axis=1)
+
+
+def _posed_expression(faces: Faces) -> Values:
+    return np.concatenate([_posed_points(faces), faces.blendshapes], axis=1)
+
+
 def _motion(faces: Faces) -> Values:
     return _flat(faces.aligned.points[:, MOTION_POINTS, :2])
 
@@ -196,6 +204,7 @@ MOTION_POINTS = (
     *(61, 40, 37, 0, 267, 270, 291, 321, 314, 17, 84, 91),
     *(78, 81, 13, 311, 308, 402, 14, 178, 57, 287, 18, 199, 152, 172, 397),
 )
+POSE_NAMES = ("yaw_rad", "pitch_rad", "roll_rad")
 _ALL = tuple(range(POINT_COUNT))
 
 FEATURE_SETS = {
@@ -231,6 +240,20 @@ FEATURE_SETS = {
             values=_expression,
         ),
         _feature_set(
+            "posed-points",
+            1,
+            "head pose, and the pose-free points that still change with it",
+            names=(*POSE_NAMES, *_aligned_names(_ALL, "xyz")),
+            values=_posed_points,
+        ),
+        _feature_set(
+            "posed-expression",
+            1,
+            "head pose, pose-free points and blendshapes",
+            names=(*POSE_NAMES, *_aligned_names(_ALL, "xyz"), *BLENDSHAPE_NAMES),
+            values=_posed_expression,
+        ),
+        _feature_set(
             "motion",
             1,
             f"x and y of {len(MOTION_POINTS)} pose-free points, for sequences",
@@ -248,7 +271,7 @@ FEATURE_SETS = {
             "pose",
             1,
             "yaw, pitch and roll of the head",
-            names=("yaw_rad", "pitch_rad", "roll_rad"),
+            names=POSE_NAMES,
             values=_pose,
         ),
         _feature_set(
