@@ -165,9 +165,10 @@ class _Project(torch.nn.Module):
         super().__init__()
         for name in ("course", "matrix", "signs", "turn", "reach"):
             self.register_buffer(name, torch.from_numpy(np.array(getattr(projection, name))))
+        self.turns = len(projection.course) > 1
 
     def forward(self, values: torch.Tensor) -> torch.Tensor:
-        if self.course.shape[0] == 1:
+        if not self.turns:
             return (values - self.course) @ self.matrix
         turned = values[:, self.turn]
         turned = torch.minimum(torch.maximum(turned, -self.reach), self.reach) / TURN_UNIT_RAD
