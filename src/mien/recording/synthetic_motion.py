@@ -142,7 +142,14 @@ def blinks(random: np.random.Generator, times_s: np.ndarray, *, rate_hz: float) 
     first_s = times_s[0] - longest_s
     expected = rate_hz * (times_s[-1] - first_s)
     begins_s = random.uniform(first_s, times_s[-1], random.poisson(expected))
-    pace = random.lognormal(0, 0.15, len(begins_s))
+    return lids_shut(times_s, begins_s, random.lognormal(0, 0.15, len(begins_s)))
+
+
+def lids_shut(times_s: np.ndarray, begins_s: np.ndarray, pace: np.ndarray) -> np.ndarray:
+    """How far blinks that begin at some times shut the lids, 0 to 1: (T,).
+
+    pace: of each, how much longer it takes than usual.
+    """
     since_s = (times_s[:, None] - begins_s) / pace
     shut = ramp(since_s / _LID_CLOSES_S)
     shut *= 1 - ramp((since_s - _LID_CLOSES_S - _LID_STAYS_S) / _LID_OPENS_S)
