@@ -9,7 +9,7 @@ import hashlib
 from dataclasses import dataclass
 from functools import cached_property
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from mien.config import Settings
 
@@ -162,6 +162,13 @@ class AppraisalSettings(Settings):
         default=(2.0, 8.0),
         description="rhythm of the mouth that is speech: its opening is then ignored",
     )
+
+    @field_validator("p_limits", "b_limits", "r_limits", "e_limits")
+    @classmethod
+    def _rising(cls, limits: tuple[float, ...]) -> tuple[float, ...]:
+        if list(limits) != sorted(set(limits)):
+            raise ValueError(f"limits must rise from one weight to the next, got {limits}")
+        return limits
 
 
 class ConditionSettings(Settings):
