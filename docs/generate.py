@@ -14,7 +14,7 @@ import typer
 from mien.cli import app
 from mien.config import ExtractSettings, Settings, TrainSettings
 from mien.corpora.index import CLIP_COLUMNS, EMOTION_COLUMNS, SUBJECT_COLUMNS
-from mien.corpora.labels import ALIASES
+from mien.corpora.labels import ALIASES, SEPARATOR, UNKNOWN
 from mien.emotion.facs import rules_markdown
 from mien.emotion.prediction_table import CLIP_MEANINGS, FRAME_MEANINGS
 from mien.risk.settings import (
@@ -65,7 +65,9 @@ def data_page() -> str:
         "contradict each other are refused. Clips that the file lacks are labelled by CREMA-D's "
         "and RAVDESS's file names. Labels take one vocabulary: "
         + "; ".join(f"{label} ({', '.join(spellings)})" for label, spellings in ALIASES.items())
-        + "; others are kept as they are.\n"
+        + "; others are kept as they are. No model learns from a label that holds "
+        f"`{SEPARATOR}` or reads `{UNKNOWN}`: predictions could not tell it from a set of labels, "
+        "or from no answer.\n"
         + _meanings("Predictions: a row a frame", FRAME_MEANINGS)
         + _meanings("… and a row a clip", CLIP_MEANINGS)
     )

@@ -42,6 +42,7 @@ BAD_TABLES = {
     "one nan": lambda f: f.assign(x_5=f.x_5.mask(f.index == 7)),
     "infinite": lambda f: f.assign(y_5=f.y_5.mask(f.index == 7, np.inf)),
     "one class": lambda f: f.assign(emotion="Happy"),
+    "a set as label": lambda f: f.assign(emotion=f.emotion.replace("Happy", "Happy|Sad")),
     "duplicates": lambda f: pd.concat([f, f.iloc[:3]]),
     "no frames": lambda f: f.iloc[:0],
     "no labels": lambda f: f.assign(emotion=None),

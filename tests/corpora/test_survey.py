@@ -123,6 +123,17 @@ def test_one_class_is_refused(tmp_path: Path, points: np.ndarray) -> None:
         refuse(found)
 
 
+@pytest.mark.parametrize("label", ["Happy|Sad", "|", "Unknown"])
+def test_a_label_that_predictions_could_not_tell_is_refused(
+    tmp_path: Path, points: np.ndarray, label: str
+) -> None:
+    """Sets of labels are joined by |, and the answer may be unknown."""
+    found = surveyed(tmp_path / "t.parquet", points, KEYS | {"emotion": ["Happy", label] * 2})
+    assert problem(found, "ambiguous label").first == repr(label)
+    with pytest.raises(TableError, match=r"1 labels hold '\|' or read 'unknown' .* another label"):
+        refuse(found)
+
+
 def test_a_table_without_any_face_is_refused(tmp_path: Path, points: np.ndarray) -> None:
     found = surveyed(tmp_path / "t.parquet", points * np.nan, KEYS)
     with pytest.raises(TableError, match="4 rows, none of which has a face"):

@@ -99,7 +99,7 @@ def test_a_model_of_clips_answers_as_its_network_does(clip_model, network) -> No
         whole = clip_model.calibrations.clips.apply(network.predict_proba(X))
         np.testing.assert_allclose(chances(clips, clip_model.labels)[number], whole[0], atol=1e-5)
     assert "set" not in frames.column_names
-    assert clips.column_names[-3:] == ["set", "answer", "is_sure"]
+    assert clips.column_names[-4:] == ["set", "class_set", "answer", "is_sure"]
     assert clips["frames"].to_pylist() == [40, 7, 25, 1]
     assert clips["frames_with_face"].to_pylist() == [
         of_clip(frames, clip)["predicted"].drop_null().length() for clip in CLIPS

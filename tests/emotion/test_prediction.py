@@ -178,6 +178,8 @@ def calibrated(trained, tmp_path_factory: pytest.TempPathFactory) -> Path:
     frames, clips = (calibration(labels, seed=seed) for seed in (1, 2))
     card = json.loads((folder / "model.json").read_text("utf-8"))
     card["calibration"] = {"frames": frames.to_json(), "clips": clips.to_json()}
+    for learnt in card["calibration"].values():  # so that the two kinds of sets differ
+        learnt["class_conditional"]["thresholds"] = [1.0, 0.66, 0.2]
     (folder / "model.json").write_text(json.dumps(card))
     return folder
 
@@ -204,8 +206,21 @@ def test_sets_and_answers_are_those_of_the_calibration(calibrated: Path, people_
         else:
             assert row["set"] == "|".join(names)
             assert row["answer"] == answer == (names[0] if len(names) == 1 else "unknown")
-    assert clips.column_names[-3:] == ["set", "answer", "is_sure"]
+    assert clips.column_names[-4:] == ["set", "class_set", "answer", "is_sure"]
     assert all(isinstance(row["is_sure"], bool) for row in clips.to_pylist())
+
+
+def test_sets_that_are_promised_label_by_label_stand_beside(calibrated: Path, people_table) -> None:
+    model, rows = load_model(calibrated), read_landmarks(people_table)
+    frames, clips = predicted(model, rows.to_batches())
+    for found, known in ((frames, model.calibrations.frames), (clips, model.calibrations.clips)):
+        sets = known.class_conditional.sets(chances(found, model.labels).astype(np.float64))
+        for row, held in zip(found.to_pylist(), sets, strict=True):
+            names = [label for label, is_in in zip(model.labels, held, strict=True) if is_in]
+            expected = None if row["predicted"] is None else "|".join(names)
+            assert row["class_set"] == expected
+    assert frames["class_set"].null_count == 2
+    assert not frames["class_set"].equals(frames["set"])
 
 
 def test_every_column_of_a_prediction_has_a_meaning(calibrated: Path, people_table) -> None:
@@ -222,9 +237,8 @@ def test_a_clip_without_a_face_is_unknown_and_not_sure(calibrated: Path) -> None
     frames, clips = predicted(load_model(calibrated), [rows])
     assert frames["answer"].to_pylist() == ["unknown"] * 2
     row = clips.to_pylist()[0]
-    assert (row["predicted"], row["set"], row["answer"], row["is_sure"]) == (
-        None, None, "unknown", False,
-    )  # fmt: skip
+    assert (row["predicted"], row["set"], row["class_set"]) == (None, None, None)
+    assert (row["answer"], row["is_sure"]) == ("unknown", False)
 
 
 def test_an_enrolled_person_is_seen_about_the_models_neutral_face(

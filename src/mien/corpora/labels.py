@@ -16,6 +16,8 @@ ALIASES: dict[str, tuple[str, ...]] = {
     "Sad": ("sad", "sadness"),
     "Surprise": ("sur", "surprise", "surprised"),
 }
+SEPARATOR = "|"  # between the labels of a set
+UNKNOWN = "unknown"  # the answer where not exactly one label fits
 _BY_SPELLING = {spelling: label for label, all_ in ALIASES.items() for spelling in all_}
 
 
@@ -35,3 +37,12 @@ def renamed_labels(labels: set[str]) -> dict[str, str]:
     {'ANG': 'Angry'}
     """
     return {raw: canonical_label(raw) for raw in sorted(labels) if canonical_label(raw) != raw}
+
+
+def is_ambiguous(label: str) -> bool:
+    """Whether predictions could not tell a label from a set of several, or from no answer.
+
+    >>> is_ambiguous("Happy|Sad"), is_ambiguous("Unknown"), is_ambiguous("Happy or Sad")
+    (True, True, False)
+    """
+    return SEPARATOR in label or label.casefold() == UNKNOWN

@@ -11,7 +11,8 @@ from pathlib import PurePosixPath, PureWindowsPath
 
 import numpy as np
 
-from mien.corpora.labels import canonical_label
+from mien.corpora.labels import SEPARATOR, canonical_label, is_ambiguous
+from mien.corpora.labels import UNKNOWN as UNKNOWN_ANSWER
 from mien.tables import POINT_COUNT
 
 FACE, NO_FACE, PARTIAL, INFINITE = range(4)
@@ -161,6 +162,21 @@ def _whole_table_problems(rows: Rows) -> Iterator[Problem]:
         return
     used = np.unique(rows.spelling[is_face & (rows.spelling >= 0)])
     labels = sorted({canonical_label(rows.spellings[number]) for number in used})
+    yield from _label_problems(labels)
+
+
+def _label_problems(labels: list[str]) -> Iterator[Problem]:
+    """labels: of the rows with a face, in mien's vocabulary."""
+    if ambiguous := [label for label in labels if is_ambiguous(label)]:
+        yield Problem(
+            "ambiguous label",
+            len(ambiguous),
+            f"labels hold {SEPARATOR!r} or read {UNKNOWN_ANSWER!r}",
+            repr(ambiguous[0]),
+            f"predictions join labels by {SEPARATOR!r}, and answer {UNKNOWN_ANSWER!r} where none "
+            "fits alone: write another label, or none where it is not known",
+            refuses=True,
+        )
     if len(labels) < 2:
         yield Problem(
             "too few classes",

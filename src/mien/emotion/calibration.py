@@ -47,6 +47,7 @@ class Reading:
 
     probabilities: np.ndarray  # (N, C) float64, NaN without a face
     sets: np.ndarray  # (N, C) bool: the labels that remain possible
+    class_sets: np.ndarray  # (N, C) the same, promised for each label by itself
     answers: np.ndarray  # (N,) str: a label, or "unknown"
     is_sure: np.ndarray  # (N,) bool: confidence above the threshold for the wanted accuracy
 
@@ -74,7 +75,13 @@ class Calibration:
         """Calibrated probabilities, sets and answers from a model's own probabilities."""
         found = self.apply(probabilities)
         sets = self.marginal.sets(found)
-        return Reading(found, sets, answers(sets, self.labels), self.threshold.is_sure(found))
+        return Reading(
+            found,
+            sets,
+            self.class_conditional.sets(found),
+            answers(sets, self.labels),
+            self.threshold.is_sure(found),
+        )
 
     def to_json(self) -> dict[str, Any]:
         return {

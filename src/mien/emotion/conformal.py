@@ -26,11 +26,11 @@ from typing import Any
 
 import numpy as np
 
+from mien.corpora.labels import UNKNOWN
 from mien.emotion.probabilities import checked_labels, checked_probabilities, numbered_people
 from mien.emotion.strict_json import items, members, number, one_of, whole_number
 from mien.errors import InputError, ModelError
 
-UNKNOWN = "unknown"
 SCORES = ("lac", "aps")
 WEIGHTINGS = {
     "people": "each person counts alike, whatever the number of their rows",

@@ -9,16 +9,20 @@ from __future__ import annotations
 import numpy as np
 import pyarrow as pa
 
+from mien.corpora.labels import SEPARATOR
 from mien.emotion.calibration import Calibration
+from mien.emotion.conformal import LEAST_PEOPLE
 
 KEPT_COLUMNS = ("video_filename", "frame_num", "time_s", "emotion", "subject", "face_id")
-SET_SEPARATOR = "|"
 FRAME_MEANINGS = {
     "predicted": "the likeliest label; null when no face",
     "p_<label>": "its probability, calibrated if the model is; one column a label; null when "
     "no face",
     "set": "calibrated models: the labels that remain possible, joined by |, such that nine sets "
-    "in ten have the true one; empty when none fits; null when no face",
+    "in ten (or what --coverage promised) have the true one; empty when none fits; null when no "
+    "face",
+    "class_set": "the same, promised for each label by itself and not only over all, where "
+    f"{LEAST_PEOPLE} people or more showed it to the calibration; `answer` goes by `set`",
     "answer": "calibrated models: the set's label if it has exactly one, else `unknown`",
 }
 CLIP_MEANINGS = {
@@ -35,7 +39,7 @@ def answer_columns(
 ) -> dict[str, pa.Array]:
     """The columns of FRAME_MEANINGS from a model's own probabilities (N, C).
 
-    Without calibration there is neither `set` nor `answer`. is_sure: that column too.
+    Without calibration there are no sets and no `answer`. is_sure: that column too.
     """
     absent = np.isnan(found).any(axis=1)
     found = np.where(absent[:, None], np.nan, found)
@@ -47,7 +51,8 @@ def answer_columns(
         values = np.ascontiguousarray(found[:, index], np.float32)
         columns[f"p_{label}"] = pa.array(values, mask=absent)
     if reading is not None:
-        columns["set"] = pa.array(_joined(reading.sets, labels), pa.string(), mask=absent)
+        for name, sets in (("set", reading.sets), ("class_set", reading.class_sets)):
+            columns[name] = pa.array(_joined(sets, labels), pa.string(), mask=absent)
         columns["answer"] = pa.array(reading.answers, pa.string())
         if is_sure:
             columns["is_sure"] = pa.array(reading.is_sure)
@@ -158,7 +163,7 @@ def _joined(sets: np.ndarray, labels: list[str]) -> np.ndarray:
     """(N,) str: the names in each set of (N, C), in the labels' order."""
     kinds, kind = np.unique(sets, axis=0, return_inverse=True)
     names = [
-        SET_SEPARATOR.join(label for label, held in zip(labels, one, strict=True) if held)
+        SEPARATOR.join(label for label, held in zip(labels, one, strict=True) if held)
         for one in kinds
     ]
     return np.array([*names, ""], object)[kind.reshape(-1)]

@@ -22,7 +22,8 @@ from mien.emotion.contract import Progress
 from mien.errors import InputError, TableError
 from mien.tables import POINT_COUNT, open_landmarks
 
-NOT_NEEDED = "too few classes"  # a problem for who learns, not for who explains
+# Problems for who learns, not for who explains.
+NOT_NEEDED = ("too few classes", "ambiguous label")
 
 
 @dataclass(frozen=True)
@@ -75,7 +76,7 @@ def take_sample(
         else read_matrix(source)
     )
     for problem in find_problems(matrix.rows):
-        if problem.refuses and problem.kind != NOT_NEEDED:
+        if problem.refuses and problem.kind not in NOT_NEEDED:
             raise TableError(f"{source.path}: {problem.sentence()}")
     stretches = _stretches(matrix.rows)
     wanted = _numbers(named, stretches, matrix.rows, source.path)

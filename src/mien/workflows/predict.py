@@ -89,11 +89,12 @@ def predict(
     The columns, of frames and of clips, are those of prediction_table.FRAME_MEANINGS and
     CLIP_MEANINGS. A frame without a face has null probabilities. A clip has the mean over
     its frames with one, or what a model of clips says of it. A calibrated model also gives
-    the `set` of labels that remain possible and an `answer`, which may be "unknown"; facs
-    is not calibrated. With `out`, the frames go there and the clips beside it, to
-    `<name>_clips`. Recordings that cannot be read are in `failures`.
+    the `set` of labels that remain possible, the `class_set` that promises as much of each
+    label by itself, and an `answer`, which may be "unknown"; facs is not calibrated. With
+    `out`, the frames go there and the clips beside it, to `<name>_clips`. Recordings that
+    cannot be read are in `failures`.
 
-    Memory holds the answers of all rows, 40 bytes or so each. A model of clips also holds
+    Memory holds the answers of all rows, 70 bytes or so each. A model of clips also holds
     the features of clips that are not whole yet, and where a clip ends is known for Parquet,
     Arrow tables and recordings; of CSV and batches it holds those of all rows, about 1 kB
     each. Clips of more than 8,192 frames are read in overlapping parts.
