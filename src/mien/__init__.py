@@ -34,6 +34,7 @@ _HOMES = {  # name -> the module that it lives in
     "record": "mien.workflows.extract",
     "report": "mien.workflows.report",
     "simulate": "mien.workflows.simulate",
+    "simulate_stay": "mien.workflows.simulate_stay",
     "train": "mien.workflows.train",
 }
 __all__ = ["__version__", *_HOMES]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -207,9 +207,14 @@ def fetch(
     end(is_complete=not result.failures)
 
 
+_OF_STAYS = {"hours", "patient", "start_hour", "episodes", "troubled"}
+_OF_BOTH = {"output", "stay", "seed", "fps", "overwrite"}
+
+
 @app.command()
 @stoppable(NOTHING_KEPT)
 def simulate(
+    context: typer.Context,
     output: TableOut,
     people: Annotated[int, typer.Option(help="How many people.")] = 40,
     clips_each: Annotated[int, typer.Option(help="Clips of each person.")] = 12,
@@ -229,6 +234,19 @@ def simulate(
         float, typer.Option(help="The tracker's tremor, 1 as on real clips, 0 for none.")
     ] = 1.0,
     dropout: Annotated[float, typer.Option(help="Share of frames without a face.")] = 0.01,
+    stay: Annotated[
+        bool, typer.Option("--stay", help="Hours of one patient in bed instead of many clips.")
+    ] = False,
+    hours: Annotated[float, typer.Option(help="With --stay: how long.")] = 8.0,
+    patient: Annotated[int, typer.Option(help="With --stay: which of the seed's people.")] = 1,
+    start_hour: Annotated[float, typer.Option(help="With --stay: the time of day, hours.")] = 8.0,
+    episodes: Annotated[
+        float, typer.Option(help="With --stay: distress of 45 s or more, times an hour; 0: none.")
+    ] = 0.5,
+    troubled: Annotated[
+        bool,
+        typer.Option("--troubled", help="With --stay: frames come late, twice and out of order."),
+    ] = False,
     overwrite: Overwrite = False,
 ) -> None:
     """Write a landmark table of people who do not exist, with a known answer.
@@ -237,9 +255,15 @@ def simulate(
     expressions and a tracker's tremor were fitted to real ones; see
     docs/images/synthetic_people.png. The same settings give the same table.
 
+    With --stay it is one patient in bed, 10 frames a second: sleep, talk, meals, smiles, turns,
+    things in the way, brief grimaces and distress. All that was scripted, with its onset and
+    end, stands beside the table in .truth.jsonl.
+
     Examples:
 
         mien simulate -o people.parquet
+
+        mien simulate --stay --hours 8 -o stay.parquet
 
         mien simulate -o pair.parquet --kind motion-pair --people 100 --clips-each 10
 
@@ -248,6 +272,15 @@ def simulate(
     from mien.workflows.simulate import describe
     from mien.workflows.simulate import simulate as run
 
+    sources = {name: context.get_parameter_source(name) for name in context.params}
+    given = {name for name, source in sources.items() if source and source.name == "COMMANDLINE"}
+    if stay:
+        _refuse(given - _OF_BOTH - _OF_STAYS, "--stay does not take")
+        settings = {"hours": hours, "patient": patient, "start_hour": start_hour, "seed": seed}
+        settings |= {"episodes_per_hour": episodes, "is_troubled": troubled}
+        _stay(output, hz=fps if "fps" in given else 10.0, overwrite=overwrite, **settings)
+        return
+    _refuse(given & _OF_STAYS, "without --stay mien simulate does not take")
     chosen = None if emotions is None else [canonical_label(e) for e in emotions.split(",")]
     with console.StepProgress() as progress:
         result = run(
@@ -268,3 +301,16 @@ def simulate(
             on_progress=progress,
         )
     say_lines(describe(result))
+
+
+def _stay(output: Path, **settings: Any) -> None:
+    from mien.workflows.simulate_stay import describe, simulate_stay
+
+    with console.StepProgress() as progress:
+        result = simulate_stay(output, on_progress=progress, **settings)
+    say_lines(describe(result))
+
+
+def _refuse(names: set[str], why: str) -> None:
+    if names:
+        raise InputError(f"{why} {', '.join('--' + n.replace('_', '-') for n in sorted(names))}")

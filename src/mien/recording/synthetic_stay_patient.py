@@ -18,7 +18,7 @@ from mien.recording.synthetic_people import Person, somebody
 # Action units of a grimace in pain and their part in it: Prkachin & Solomon 2008 for 4, 6, 7, 9,
 # 10 and the closing of the eyes; 20 and 25 come with it (Kunz, Meixner & Lautenbacher 2019,
 # doi:10.1097/j.pain.0000000000001424). Unit 9 is shown by its blendshapes that are alive.
-GRIMACE: dict[int, float] = {4: 1.0, 6: 0.6, 7: 0.7, 9: 0.6, 10: 0.6, 20: 0.35, 25: 0.2}
+GRIMACE: dict[int, float] = {4: 1.0, 6: 0.6, 7: 0.7, 9: 0.8, 10: 0.9, 20: 0.35, 25: 0.2}
 _MUSCLES, _UNEVEN = 0.2, 0.08  # how people differ in a unit: deviations
 # What wanders in a resting face over minutes: blendshapes that move together, and how far.
 TENSIONS: tuple[dict[str, float], ...] = (

@@ -16,6 +16,7 @@ from rich.filesize import decimal
 import mien
 from mien.emotion.contract import Progress
 from mien.errors import InputError
+from mien.evaluation.stay_calibration import p_curve
 from mien.files import replacing
 from mien.recording.synthetic_stay import GENERATOR, Stay, script, truth
 from mien.recording.synthetic_stay_arrival import IN_ORDER, TROUBLED
@@ -59,8 +60,9 @@ def simulate_stay(
     same bytes on one machine. Memory does not grow with the hours.
 
     out: .parquet or .csv. hz: frames a second. start_hour: of the wall's clock. episodes_per_hour:
-    of distress; 0 for an event-free stay. is_troubled: frames are late, doubled and shuffled, and
-    the host's clock drifts. on_progress: told frames done of all.
+    of distress; 0 for an event-free stay. A grimace goes as far as this face must for the watch to
+    measure the P that is meant. is_troubled: frames are late, doubled and shuffled, and the
+    host's clock drifts. on_progress: told frames done of all.
     Raises InputError when a file exists and not `overwrite`, or when a setting cannot be.
     """
     out = check_table_path(out)
@@ -75,6 +77,7 @@ def simulate_stay(
         start_hour=start_hour,
         episodes_per_hour=episodes_per_hour,
         grimaces_per_hour=grimaces_per_hour,
+        p_curve=p_curve(seed, patient),
         arrival=TROUBLED if is_troubled else IN_ORDER,
     )
     told = on_progress or (lambda doing, done, total: None)
@@ -114,6 +117,7 @@ def _metadata(stay: Stay, hz: float) -> dict[str, Any]:
         "hours": stay.hours,
         "start_hour": stay.start_hour,
         "hz": hz,
+        "p_curve": stay.p_curve,
         "arrival": asdict(stay.arrival),
     }
     return told | {"settings": settings}
