@@ -1,0 +1,311 @@
+"""Timers with hysteresis: the specification's table of conditions, row by row."""
+
+import itertools
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mien.risk import conditions
+from mien.risk.conditions import RULES, Conditions, condition, level_of
+from mien.risk.events import (
+    ConditionChanged,
+    Event,
+    SignalChanged,
+    Tick,
+    VitalsGiven,
+)
+from tests.risk.beds import CONFIG, scored
+
+TABLE = [  # rule, raise at, for s, clear at, for s
+    ("watch", 3, 15, 1, 60),
+    ("sustained", 4, 30, 2, 30),
+    ("concern", 5, 20, 3, 30),
+]
+
+
+class Patient:
+    """Drives one patient's conditions, a score a second."""
+
+    def __init__(self) -> None:
+        self.state = conditions.initial()
+        self.time_ms = 0
+        self.seq = itertools.count(1)
+        self.hear(SignalChanged("LIVE"))
+
+    def hear(self, body: Any, time_ms: int | None = None) -> list[Any]:
+        at_ms = self.time_ms if time_ms is None else time_ms
+        event = Event("a", next(self.seq), at_ms, at_ms, "", body)
+        self.state, said = conditions.step(self.state, event, CONFIG.settings)
+        return [body for _, body in said]
+
+    def score(self, score: int | None, seconds: int = 1, *, single_3: bool = False) -> list[Any]:
+        said = []
+        for _ in range(seconds):
+            self.time_ms += 1000
+            said += self.hear(scored(score, single_3=single_3))
+        return said
+
+    def tick(self, seconds: int = 1) -> list[Any]:
+        said = []
+        for _ in range(seconds):
+            self.time_ms += 1000
+            said += self.hear(Tick())
+        return said
+
+    def has(self, rule: str) -> bool:
+        return condition(self.state, rule).is_present
+
+
+def seconds_until(patient: Patient, rule: str, is_present: bool, score: int) -> int:
+    """From the first second with a score until the rule has changed."""
+    for second in range(200):
+        patient.score(score)
+        if patient.has(rule) == is_present:
+            return second
+    raise AssertionError(f"{rule} did not change")
+
+
+@pytest.mark.parametrize(("rule", "raise_at", "raise_s", "clear_at", "clear_s"), TABLE)
+def test_a_condition_is_raised_and_cleared_at_its_limits_after_its_times(
+    rule: str, raise_at: int, raise_s: int, clear_at: int, clear_s: int
+) -> None:
+    patient = Patient()
+    patient.score(raise_at - 1, 100)
+    assert not patient.has(rule)
+    assert seconds_until(patient, rule, True, raise_at) == raise_s
+    patient.score(clear_at + 1, 100)
+    assert patient.has(rule)
+    assert seconds_until(patient, rule, False, clear_at) == clear_s
+
+
+@pytest.mark.parametrize(("rule", "raise_at", "raise_s", "clear_at", "clear_s"), TABLE)
+def test_one_second_that_does_not_ask_starts_the_time_anew(
+    rule: str, raise_at: int, raise_s: int, clear_at: int, clear_s: int
+) -> None:
+    patient = Patient()
+    patient.score(raise_at, raise_s)
+    patient.score(raise_at - 1)
+    assert seconds_until(patient, rule, True, raise_at) == raise_s
+    patient.score(clear_at, clear_s)
+    patient.score(clear_at + 1)
+    assert seconds_until(patient, rule, False, clear_at) == clear_s
+
+
+def test_a_single_3_raises_concern_and_keeps_it() -> None:
+    patient = Patient()
+    patient.score(3, 21, single_3=True)
+    assert patient.has("concern")
+    patient.score(3, 100, single_3=True)
+    assert patient.has("concern")
+    patient.score(3, 31)
+    assert not patient.has("concern")
+
+
+def test_concern_ends_sustained_and_keeps_it_from_beginning() -> None:
+    patient = Patient()
+    patient.score(4, 31)
+    assert patient.has("sustained")
+    said = patient.score(5, 21)
+    changes = [(change.rule, change.is_present) for change in said]
+    assert changes == [("concern", True), ("sustained", False)]
+    patient.score(5, 100)
+    assert not patient.has("sustained")
+    patient.score(3, 31)
+    assert not patient.has("concern")
+    assert seconds_until(patient, "sustained", True, 4) == 30
+
+
+@pytest.mark.parametrize("absent_s", [1, 5, 9])
+def test_timers_hold_while_the_score_is_absent_for_less_than_10_s(absent_s: int) -> None:
+    patient = Patient()
+    patient.score(5, 11)
+    assert patient.score(None, absent_s) == []
+    patient.score(5, 9)
+    assert not patient.has("concern")
+    patient.score(5)
+    assert patient.has("concern")
+
+
+@pytest.mark.parametrize("absent_s", [10, 11, 60])
+def test_timers_start_anew_after_10_s_without_a_score(absent_s: int) -> None:
+    patient = Patient()
+    patient.score(5, 15)
+    patient.score(None, absent_s)
+    assert seconds_until(patient, "concern", True, 5) == 20
+
+
+@pytest.mark.parametrize("gap_s", [10, 3600])
+def test_a_stretch_without_any_window_counts_as_absent(gap_s: int) -> None:
+    patient = Patient()
+    patient.score(5, 15)
+    patient.time_ms += gap_s * 1000
+    assert seconds_until(patient, "concern", True, 5) == 20
+
+
+def test_a_gap_of_windows_adds_no_time_to_a_timer() -> None:
+    patient = Patient()
+    patient.score(5, 11)
+    patient.time_ms += 9000
+    patient.score(5, 9)
+    assert not patient.has("concern")
+    patient.score(5)
+    assert patient.has("concern")
+
+
+def test_what_is_present_when_nothing_is_seen_is_held_and_marked_unobserved() -> None:
+    patient = Patient()
+    patient.score(5, 21)
+    said = patient.score(None, 9)
+    assert said == []
+    said = patient.score(None)
+    assert said == [
+        ConditionChanged("concern", True, "MEDIUM", is_observed=False),
+        ConditionChanged("watch", True, "NONE", is_observed=False),
+    ]
+    assert patient.score(None, 1000) == []
+    assert patient.has("concern")
+    assert ConditionChanged("concern", True, "MEDIUM", is_observed=True) in patient.score(0)
+    assert seconds_until(patient, "concern", False, 0) == 29
+
+
+def test_a_stream_that_stops_is_unobserved_after_10_s_of_ticks() -> None:
+    patient = Patient()
+    patient.score(0)
+    patient.tick(10)
+    assert level_of(patient.state, is_paused=False) == "CALM"
+    patient.tick()
+    assert level_of(patient.state, is_paused=False) == "UNKNOWN"
+
+
+def test_a_score_without_a_live_signal_is_none() -> None:
+    patient = Patient()
+    patient.hear(SignalChanged("NO_SIGNAL"))
+    patient.score(9, 60)
+    assert not patient.has("concern")
+    assert level_of(patient.state, is_paused=False) == "UNKNOWN"
+
+
+@pytest.mark.parametrize(
+    ("score", "seconds", "level"),
+    [(0, 1, "CALM"), (3, 16, "WATCH"), (4, 31, "WATCH"), (5, 21, "CONCERN")],
+)
+def test_the_level_follows_the_conditions(score: int, seconds: int, level: str) -> None:
+    patient = Patient()
+    assert level_of(patient.state, is_paused=False) == "UNKNOWN"
+    patient.score(score, seconds)
+    assert level_of(patient.state, is_paused=False) == level
+    assert level_of(patient.state, is_paused=True) == "UNKNOWN"
+    patient.score(None, 10)
+    assert level_of(patient.state, is_paused=False) == "UNKNOWN"
+
+
+def in_concern() -> Patient:
+    patient = Patient()
+    patient.tick()
+    patient.score(5, 21)
+    return patient
+
+
+def test_concern_with_a_high_news2_is_a_condition_of_its_own() -> None:
+    patient = in_concern()
+    patient.hear(VitalsGiven(6))
+    patient.score(5)
+    assert not patient.has("concern-vitals")
+    patient.hear(VitalsGiven(7))
+    assert patient.score(5) == [ConditionChanged("concern-vitals", True, "HIGH")]
+    assert patient.has("concern")
+
+
+def test_a_high_news2_without_concern_is_none() -> None:
+    patient = Patient()
+    patient.tick()
+    patient.hear(VitalsGiven(20))
+    patient.score(4, 60)
+    assert not patient.has("concern-vitals")
+
+
+def test_concern_with_vitals_ends_with_either() -> None:
+    ended = ConditionChanged("concern-vitals", False, "HIGH")
+    patient = in_concern()
+    patient.hear(VitalsGiven(9))
+    patient.score(5)
+    assert patient.hear(VitalsGiven(3), patient.time_ms + 1) == [ended]
+    patient = in_concern()
+    patient.hear(VitalsGiven(9))
+    patient.score(5)
+    assert ended in patient.score(3, 31)
+
+
+def test_a_news2_counts_for_4_h_of_the_hosts_time() -> None:
+    patient = in_concern()
+    patient.hear(VitalsGiven(9))
+    patient.score(5)
+    assert patient.has("concern-vitals")
+    taken_ms = patient.state.news2_ms
+    assert patient.hear(Tick(), taken_ms + 4 * 3600_000 - 1000) != [
+        ConditionChanged("concern-vitals", False, "HIGH")
+    ]
+    assert patient.has("concern-vitals")
+    patient.hear(Tick(), taken_ms + 4 * 3600_000)
+    assert not patient.has("concern-vitals")
+
+
+def test_a_news2_that_is_entered_late_does_not_replace_a_newer_one() -> None:
+    patient = in_concern()
+    patient.hear(VitalsGiven(9))
+    patient.hear(VitalsGiven(1), patient.time_ms - 60_000)
+    patient.score(5)
+    assert patient.has("concern-vitals")
+
+
+def test_a_news2_dated_in_the_future_was_taken_now() -> None:
+    patient = in_concern()
+    patient.hear(VitalsGiven(9), patient.time_ms + 10**9)
+    patient.score(5)
+    assert patient.has("concern-vitals")
+    patient.hear(Tick(), patient.time_ms + 4 * 3600_000 + 2000)
+    assert not patient.has("concern-vitals")
+
+
+def test_concern_with_vitals_does_not_begin_while_nothing_is_seen() -> None:
+    patient = in_concern()
+    patient.score(None, 3)
+    assert patient.hear(VitalsGiven(9)) == []
+    patient.score(None, 30)
+    assert not patient.has("concern-vitals")
+    patient.score(0)
+    assert patient.has("concern-vitals")
+
+
+scores = st.lists(
+    st.tuples(st.one_of(st.none(), st.integers(0, 12)), st.booleans(), st.integers(1, 40)),
+    max_size=12,
+)
+
+
+@given(scores)
+def test_what_is_said_is_what_is(runs: list[tuple[int | None, bool, int]]) -> None:
+    """Following the transitions alone gives the conditions; none is said twice."""
+    patient, told = Patient(), dict.fromkeys(RULES, False)
+    seen = dict.fromkeys(RULES, True)
+    for score, single_3, seconds in runs:
+        for change in patient.score(score, seconds, single_3=single_3):
+            was = told[change.rule], seen[change.rule]
+            assert was != (change.is_present, change.is_observed)
+            told[change.rule], seen[change.rule] = change.is_present, change.is_observed
+            if not change.is_present:
+                seen[change.rule] = True
+        assert told == {rule: patient.has(rule) for rule in RULES}
+        assert not (patient.has("concern") and patient.has("sustained"))
+
+
+@given(scores)
+def test_a_state_that_was_given_is_not_changed(runs: list[tuple[int | None, bool, int]]) -> None:
+    patient = Patient()
+    kept: list[tuple[Conditions, str]] = []
+    for score, single_3, seconds in runs:
+        kept.append((patient.state, repr(patient.state)))
+        patient.score(score, seconds, single_3=single_3)
+    assert all(repr(state) == before for state, before in kept)
