@@ -81,6 +81,38 @@ class SignalSettings(Settings):
     skew_median_s: float = Field(
         default=30.0, gt=0, description="the median of so many seconds: one late packet is no clock"
     )
+    speech_amplitude: float = Field(
+        default=0.012,
+        gt=0,
+        description="how far a mouth opens and closes in the rhythm of speech, in "
+        "outer-eye-corner distances; resting lips tremble by .003",
+    )
+    speech_share: float = Field(
+        default=0.5,
+        ge=0,
+        le=1,
+        description="of the mouth's movement in a second that is in that rhythm: chewing is slower",
+    )
+    longest_gap_s: float = Field(
+        default=10.0,
+        ge=0,
+        description="seconds without a frame that are told one by one; a longer gap is jumped",
+    )
+    clock_jump_s: float = Field(
+        default=10.0,
+        gt=0,
+        description="a frame this far ahead of all others is an error, or another clock",
+    )
+    clock_taken_s: float = Field(
+        default=10.0,
+        gt=0,
+        description="frames of another clock, and none of the old, for so long: it is taken up",
+    )
+    held_most: int = Field(
+        default=128,
+        ge=1,
+        description="frames that wait for their window, a bed; beyond, the oldest is dropped",
+    )
 
 
 class AppraisalSettings(Settings):
