@@ -10,7 +10,6 @@ from dataclasses import replace
 from mien.risk import records
 from mien.risk.alert_state import Alert, Kept, Now, Pause, find, put, settled
 from mien.risk.events import (
-    WARD,
     Acknowledged,
     AudioPaused,
     Closed,
@@ -53,12 +52,9 @@ def on_paused(state: Alert, now: Now) -> Alert:
     """Paused again while paused moves the end, though never past 30 min from the beginning."""
     act = now.event.body
     assert isinstance(act, Paused)
-    if state.patient == WARD:
-        now.cannot("", "a pause needs a patient: the ward as a whole is not paused")
-        return state
     since_ms = now.time_ms if state.pause is None else state.pause.since_ms
     latest_ms = since_ms + to_ms(now.config.settings.alerts.pause_most_s)
-    pause = Pause(since_ms, min(now.time_ms + act.duration_ms, latest_ms))
+    pause = Pause(since_ms, min(now.time_ms + act.duration_ms, latest_ms), is_shown=True)
     if state.pause is None:
         now.say(SignalChanged("PAUSED"))
         state = _held(state, now)
@@ -84,8 +80,16 @@ def on_resumed(state: Alert, now: Now) -> Alert:
 
 def resumed(state: Alert, now: Now) -> Alert:
     """Watching again, with what the signal is by now."""
-    now.say(SignalChanged(state.conditions.signal))
+    if state.pause is not None and state.pause.is_shown:
+        now.say(state.conditions.signal)
     return replace(state, pause=None)
+
+
+def on_signal(state: Alert, now: Now) -> Alert:
+    """Signal is silent in a pause: what it says then is its end, and needs no saying twice."""
+    if state.pause is None:
+        return state
+    return replace(state, pause=replace(state.pause, is_shown=False))
 
 
 def on_audio_paused(state: Alert, now: Now) -> Alert:

@@ -47,6 +47,7 @@ class Kept:
 class Pause:
     since_ms: int
     until_ms: int
+    is_shown: bool  # PAUSED is the last that was said of the signal
 
 
 @dataclass(frozen=True, slots=True)

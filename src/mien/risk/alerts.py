@@ -31,6 +31,7 @@ from mien.risk.events import (
     Resumed,
     Said,
     Scored,
+    SignalChanged,
     TechnicalChanged,
     Term,
     Tick,
@@ -263,4 +264,5 @@ _HANDLERS: dict[type, Callable[[Alert, Now], Alert]] = {
     Paused: acts.on_paused,
     Resumed: acts.on_resumed,
     AudioPaused: acts.on_audio_paused,
+    SignalChanged: acts.on_signal,
 }

@@ -19,7 +19,6 @@ from mien.risk.events import (
     Priority,
     Said,
     Scored,
-    Signal,
     SignalChanged,
     Tick,
     VitalsGiven,
@@ -60,12 +59,15 @@ class Condition:
     onset_ms: int = 0
 
 
+NOTHING_YET = SignalChanged("NO_SIGNAL")
+
+
 @dataclass(frozen=True, slots=True)
 class Conditions:
     """Those of one patient, with what the timers must remember."""
 
     each: tuple[Condition, ...] = (Condition(),) * len(RULES)  # in the order of RULES
-    signal: Signal = "NO_SIGNAL"  # as last told: a score without a live signal is none
+    signal: SignalChanged = NOTHING_YET  # a score without a live signal is none
     is_observed: bool = False  # whether there was a usable score within 10 s
     scored_ms: int | None = None  # the newest score, usable or not
     usable_ms: int | None = None  # the newest usable score
@@ -105,7 +107,7 @@ def level_of(state: Conditions, *, is_paused: bool) -> Level:
 
 def _on_scored(state: Conditions, event: Event, settings: WatchSettings) -> Stepped:
     assert isinstance(event.body, Scored)
-    if event.body.score is None or state.signal in ("NOT_OBSERVABLE", "NO_SIGNAL"):
+    if event.body.score is None or state.signal.signal != "LIVE":
         return _absent(state, event, settings)
     return _usable(state, event, event.body.score, settings)
 
@@ -250,7 +252,7 @@ def _on_tick(state: Conditions, event: Event, settings: WatchSettings) -> Steppe
 
 def _on_signal(state: Conditions, event: Event, settings: WatchSettings) -> Stepped:
     assert isinstance(event.body, SignalChanged)
-    return replace(state, signal=event.body.signal), []
+    return replace(state, signal=event.body), []
 
 
 _HANDLERS: dict[type, Callable[[Conditions, Event, WatchSettings], Stepped]] = {

@@ -58,6 +58,14 @@ class FrameMeasured:
 
 
 @dataclass(frozen=True, slots=True)
+class BedAdded:
+    """A bed is watched from now on. Said by the watch with a bed's first event, if by nobody else.
+
+    A host that says it beforehand learns of cameras that never send a frame.
+    """
+
+
+@dataclass(frozen=True, slots=True)
 class Tick:
     """The host's second. Stalls, escalation and re-alerts run on it, and on nothing else."""
 
@@ -345,10 +353,11 @@ class EscalationEnded:
 
 
 Body = (
-    FrameMeasured | Tick | Acknowledged | Refused | Closed | Paused | Resumed | AudioPaused
-    | LearningRestarted | VitalsGiven | StoreChanged | RosterSet | WindowClosed | SignalChanged
-    | TechnicalChanged | Scored | BaselineChanged | ConditionChanged | LevelChanged | RecordChanged
-    | Notified | NotDone | Gathered | Ordered | Announced | Bid | Awarded | EscalationEnded
+    FrameMeasured | BedAdded | Tick | Acknowledged | Refused | Closed | Paused | Resumed
+    | AudioPaused | LearningRestarted | VitalsGiven | StoreChanged | RosterSet | WindowClosed
+    | SignalChanged | TechnicalChanged | Scored | BaselineChanged | ConditionChanged | LevelChanged
+    | RecordChanged | Notified | NotDone | Gathered | Ordered | Announced | Bid | Awarded
+    | EscalationEnded
 )  # fmt: skip
 
 Said = tuple[int, Body]  # what a machine says, before it is numbered: (event_time_ms, body)

@@ -59,6 +59,26 @@ def initial() -> Responder:
     return Responder()
 
 
+def without_patient(state: Responder, patient: str) -> Responder:
+    """Without a patient who is gone, whose bed is nobody's."""
+
+    def is_other(key: str) -> bool:
+        return records.patient_of(key) != patient
+
+    nurses = (
+        replace(nurse, beds=tuple(bed for bed in nurse.beds if bed != patient))
+        for nurse in state.roster.nurses
+    )
+    places = tuple(place for place in state.roster.bed_places_m if place[0] != patient)
+    return replace(
+        state,
+        escalations={key: one for key, one in state.escalations.items() if is_other(key)},
+        order=tuple(key for key in state.order if is_other(key)),
+        roster=RosterSet(tuple(nurses), places),
+        paused=tuple(other for other in state.paused if other != patient),
+    )
+
+
 def step(state: Responder, event: Event, settings: AlertSettings) -> tuple[Responder, list[Said]]:
     handle = _HANDLERS.get(type(event.body))
     return (state, []) if handle is None else handle(state, event, settings)
@@ -201,7 +221,8 @@ def _on_refused(state: Responder, event: Event, settings: AlertSettings) -> Step
     act = event.body
     assert isinstance(act, Refused)
     one = state.escalations.get(act.record)
-    why = _why_not(one, act.who)
+    is_theirs = records.patient_of(act.record) == event.patient
+    why = _why_not(one if is_theirs else None, act.who)
     if one is None or why is not None:
         return state, [(event.event_time_ms, NotDone("Refused", act.record, act.who, why or ""))]
     one = replace(one, refused=(*one.refused, act.who))

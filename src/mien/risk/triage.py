@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 from mien.risk.events import PRIORITIES, Event, Ordered, Priority, Record, RecordChanged, Said, Tick
+from mien.risk.records import patient_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +28,12 @@ class Triage:
 
 def initial() -> Triage:
     return Triage()
+
+
+def without_patient(state: Triage, patient: str) -> Triage:
+    """Without a patient who is gone."""
+    waiting = {key: one for key, one in state.waiting.items() if one.patient != patient}
+    return Triage(waiting, tuple(key for key in state.order if patient_of(key) != patient))
 
 
 def step(state: Triage, event: Event) -> tuple[Triage, list[Said]]:
