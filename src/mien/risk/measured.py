@@ -45,7 +45,13 @@ def faces_of(
     >>> faces_of(np.full((1, 478, 3), np.nan), size_px=(480, 360))
     [None]
     """
-    faces = Faces(points, size_px=size_px)
+    return kept_of(Faces(points, size_px=size_px), presence=presence, negative=negative)
+
+
+def kept_of(
+    faces: Faces, *, presence: ArrayLike | None = None, negative: ArrayLike | None = None
+) -> list[Face | None]:
+    """The same of faces of which more is asked than this: blendshapes are then made once."""
     count = len(faces.points)
     rows, is_there = _rows(faces), _column(presence, count, "presence", 1.0) > 0
     posterior = _column(negative, count, "negative", np.nan)

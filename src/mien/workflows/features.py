@@ -213,7 +213,7 @@ def _computed(
 ) -> _Computed:
     points = read()
     state = point_states(points)
-    _refuse_partial(batch, state)
+    refuse_partial(batch, state)
     size_px = frame_sizes_of(batch)
     faces = Faces(points, size_px=size_px)
     arrays = {name: batch.column(name) for name in KEPT_COLUMNS if name in batch.schema.names}
@@ -227,7 +227,7 @@ def _computed(
     return _Computed(rows, int((state == NO_FACE).sum()), int(is_taken_for_square.sum()))
 
 
-def _refuse_partial(batch: pa.RecordBatch, state: np.ndarray) -> None:
+def refuse_partial(batch: pa.RecordBatch, state: np.ndarray) -> None:
     """Raises TableError naming the first row whose face is neither whole nor absent."""
     bad = np.flatnonzero((state == PARTIAL) | (state == INFINITE))
     if not len(bad):
