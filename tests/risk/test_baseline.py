@@ -4,7 +4,7 @@ import random
 from statistics import median_low
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import TypeAdapter
 
@@ -61,6 +61,7 @@ def test_an_r_beyond_what_a_head_can_do_is_kept_in_the_last_bin(r: float, kept: 
     assert r_of(r_bin(r)) == kept
 
 
+@settings(deadline=None, max_examples=50)
 @given(st.lists(st.tuples(ps, rs), min_size=120, max_size=120))
 def test_median_and_deviation_are_those_of_all_seconds_of_learning(
     values: list[tuple[float, float]],
@@ -75,8 +76,9 @@ def test_median_and_deviation_are_those_of_all_seconds_of_learning(
     assert own.r.deviation == pytest.approx(max(0.15, deviation(r)), abs=error)
 
 
+@settings(deadline=None, max_examples=50)
 @given(st.lists(st.tuples(ps, rs), min_size=60, max_size=60), st.randoms(use_true_random=False))
-def test_the_order_of_a_minutes_seconds_changes_nothing(
+def test_the_order_of_a_blocks_seconds_changes_nothing(
     values: list[tuple[float, float]], chance: random.Random
 ) -> None:
     shuffled = list(values)
@@ -90,6 +92,15 @@ def test_a_baseline_is_ready_after_thirty_usable_minutes_and_not_before() -> Non
     own = learnt([(1.0, 0.1)], own=almost)
     assert own.is_ready and own.learnt_s == 1800 and own.p is not None
     assert own.p.median == 1.0
+
+
+def test_means_of_a_minute_are_counted_from_what_such_means_usually_are() -> None:
+    talks = [(4.0 if second % 60 < 15 else 0.0, None) for second in range(1800)]
+    own = learnt(list(talks))
+    assert own.p is not None and own.p_means is not None
+    assert (own.p.median, own.p_means.median) == (0.0, 1.0)
+    # The same seconds, counted from their own median, would add 1.5 to a slow sum each minute.
+    assert own.p_means.deviations(1.0) == 0 and own.p.deviations(1.0) == 2
 
 
 def test_a_still_face_has_a_deviation_that_is_never_below_its_least() -> None:
@@ -132,6 +143,7 @@ def test_what_is_forgotten_for_good_leaves_the_memory() -> None:
     assert [place for place, _ in own.p_bins] == [p_bin(1.0)]
 
 
+@settings(deadline=None, max_examples=50)
 @given(st.lists(st.tuples(ps, st.none() | rs), max_size=150))
 def test_a_baseline_goes_through_json_and_on_as_if_nothing_had_been(
     values: list[tuple[float, float | None]],

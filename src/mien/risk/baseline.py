@@ -2,8 +2,13 @@
 
 Learnt are the features of each usable second: P, R and the positions of the face's regions. What is
 remembered are weighted histograms with fixed bins, so that memory has a bound, nothing depends on
-the order of a minute's seconds, and the same stream gives the same numbers on every machine.
-A minute is learnt at once: what a histogram says is worked out once a minute, not once a second.
+the order of a block's seconds, and the same stream gives the same numbers on every machine.
+A block of 60 s is learnt at once: what a histogram says is worked out once a minute.
+
+P has two baselines. A face is at rest for most of a minute and speaks or smiles for some of it:
+the mean of 60 s is then above the median of its seconds, minute by minute. So the slow sum, which
+is fed such means, is counted from the median of means and in their deviations; counted from that
+of seconds it would rise for whoever talks.
 """
 
 from __future__ import annotations
@@ -20,7 +25,6 @@ R_PARTS = 64  # bins an octave: no bin is wider than a 64th of its R
 R_EXPONENTS = (-9, 6)  # R from 2^-10 to 2^6: a still face's noise to more than a head can do
 MAD_TO_DEVIATION = 1.4826  # of a normal distribution
 FORGOTTEN = 1e-6  # seconds: a bin that weighs less is dropped
-MINUTE = 60  # seconds learnt at once
 
 Bins = tuple[tuple[int, float], ...]  # (bin, weight in seconds), rising
 
@@ -44,8 +48,10 @@ class OwnBaseline:
     learnt_s: int = 0
     is_ready: bool = False
     p_bins: Bins = ()
+    p_mean_bins: Bins = ()  # of the blocks' means of P
     r_bins: Bins = ()
     p: Spread | None = None  # None while learning, and for what was never measured
+    p_means: Spread | None = None
     r: Spread | None = None
     regions: tuple[float, ...] = ()  # slow mean of each
     region_deviations: tuple[float, ...] = ()  # slow mean of how far each is from that
@@ -67,25 +73,42 @@ def learn(
     learnt_s = own.learnt_s + 1
     waiting = (*own.waiting, (p_bin(p), None if r is None else r_bin(r)))
     means, deviations = _regions_after(own, regions, settings)
-    is_due = len(waiting) >= MINUTE or (not own.is_ready and learnt_s >= settings.learn_s)
     after = OwnBaseline(
-        learnt_s, own.is_ready, own.p_bins, own.r_bins, own.p, own.r, means, deviations, waiting
+        learnt_s,
+        own.is_ready,
+        own.p_bins,
+        own.p_mean_bins,
+        own.r_bins,
+        own.p,
+        own.p_means,
+        own.r,
+        means,
+        deviations,
+        waiting,
     )
-    return _minute_learnt(after, settings) if is_due else after
+    ends_learning = not own.is_ready and learnt_s >= settings.learn_s
+    is_due = ends_learning or len(waiting) >= round(settings.c_block_s)
+    return _block_learnt(after, settings) if is_due else after
 
 
-def _minute_learnt(own: OwnBaseline, settings: AppraisalSettings) -> OwnBaseline:
-    keep = 2 ** (-len(own.waiting) / settings.half_life_s) if own.is_ready else 1.0
-    p_bins = _added(own.p_bins, (p for p, _ in own.waiting), keep)
-    r_bins = _added(own.r_bins, (r for _, r in own.waiting if r is not None), keep)
+def _block_learnt(own: OwnBaseline, settings: AppraisalSettings) -> OwnBaseline:
+    waiting = own.waiting
+    keep = 2 ** (-len(waiting) / settings.half_life_s) if own.is_ready else 1.0
+    mean = round(sum(p for p, _ in waiting) / len(waiting))  # of whole numbers: no order in it
+    p_bins = _added(own.p_bins, (p for p, _ in waiting), keep)
+    p_mean_bins = _added(own.p_mean_bins, [mean] * len(waiting), keep)
+    r_bins = _added(own.r_bins, (r for _, r in waiting if r is not None), keep)
     is_ready = own.learnt_s >= settings.learn_s
+    least_p, least_r = settings.least_deviation, settings.r_least_deviation
     return OwnBaseline(
         learnt_s=own.learnt_s,
         is_ready=is_ready,
         p_bins=p_bins,
+        p_mean_bins=p_mean_bins,
         r_bins=r_bins,
-        p=spread(p_bins, p_of, settings.least_deviation) if is_ready else None,
-        r=spread(r_bins, r_of, settings.r_least_deviation) if is_ready else None,
+        p=spread(p_bins, p_of, least_p) if is_ready else None,
+        p_means=spread(p_mean_bins, p_of, least_p) if is_ready else None,
+        r=spread(r_bins, r_of, least_r) if is_ready else None,
         regions=own.regions,
         region_deviations=own.region_deviations,
     )
@@ -180,7 +203,7 @@ def moved_most(
 
     None of them while learning: how far this face's regions usually are is not known yet.
     """
-    if not own.is_ready or len(own.regions) != len(regions):
+    if not own.is_ready or not regions or len(own.regions) != len(regions):
         return ()
     least = settings.region_least_deviation
     moves = [
