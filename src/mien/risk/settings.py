@@ -180,7 +180,7 @@ class AppraisalSettings(Settings):
         default=0.15,
         gt=0,
         description="R's, in rad/s plus distances/s: .5 would be a head thrown about. A still face "
-        "has an R of about .1, an acting or speaking one .25-.4, so that these stay below 2",
+        "has an R of .12-.18, an acting or speaking one .19-.44, so that these stay below 2",
     )
     region_least_deviation: float = Field(
         default=0.01,
