@@ -1,6 +1,6 @@
-"""How far a simulated patient must grimace to measure a P, by the watch's own measuring.
+"""How far a simulated patient must grimace for the watch to measure the P that is meant.
 
-Shapes: T frames, L levels.
+Shapes: G grimaces, L levels.
 """
 
 from __future__ import annotations
@@ -10,73 +10,54 @@ from dataclasses import replace
 import numpy as np
 
 from mien.face.features import Faces
-from mien.recording.synthetic_stay import Stay, script
-from mien.recording.synthetic_stay_frames import SIZE_PX, frames
-from mien.recording.synthetic_stay_plan import HOUR_S, Stretch
+from mien.recording.synthetic_stay import Stay
+from mien.recording.synthetic_stay_frames import SIZE_PX, still_faces
 from mien.risk.action_units import action_units, p_of
 
-LEVELS = (0.0, 0.25, 0.5, 0.75, 1.0, 1.25, 1.5, 2.0)  # intensities that are tried
-_LASTS_S, _APART_S, _SETTLES_S = 16.0, 20.0, 3.0
-_HZ = 5.0
-_RISES = 1e-3  # a curve that is read backwards must rise
-_LEAST_GAIN = 0.05  # of P from one level to the next, below which the face can do no more
+LEVELS = np.array([0.0, 0.2, 0.4, 0.55, 0.7, 0.85, 1.0, 1.15, 1.3, 1.6, 2.0])  # intensities
+_LEAST_RISE = 1.0  # P of a grimace above that of the face at rest
+# A face that cannot go beyond this shows no strong grimace, but one of the other kind: what is
+# meant to be clearly above 6 shall not be measured on both sides of it.
+_LEAST_STRONG, _STRONG, _ELSE = 6.8, 6.0, 5.0
 
 
-def p_curve(seed: int, patient: int) -> tuple[tuple[float, float], ...]:
-    """(intensity, P) of one patient, rising, for script(): measured on grimaces that are held.
+def calibrated(stay: Stay) -> Stay:
+    """The stay with an intensity for each grimace, by the watch's own measuring of this face.
 
-    P is of action units that are averaged over 2 s, as the watch smooths them; the median of
-    each level, of a patient who lies still and is seen well. Takes about a second.
-
-    >>> curve = p_curve(1, 1)
-    >>> curve[0][0], curve[-1][1] > 6
-    (0.0, True)
+    Strengths become the P that is reached: no face goes beyond its own strongest grimace, and a
+    grimace is at least 1 above the face at rest. Noise moves what is measured about it.
     """
-    found = np.maximum.accumulate(_measured(_rising(seed, patient)))
-    levels = [LEVELS[0]]
-    reached = [float(found[0])]
-    for level, p in zip(LEVELS[1:], found[1:].tolist(), strict=True):
-        if p < reached[-1] + _LEAST_GAIN and p > 1:
-            break
-        levels.append(level)
-        reached.append(max(p, reached[-1] + _RISES))
-    return tuple(zip(levels, reached, strict=True))
-
-
-def _rising(seed: int, patient: int) -> Stay:
-    """A stay that is one grimace after another, each held at a further level."""
-    length_s = _APART_S * len(LEVELS)
-    plain = script(seed, length_s / HOUR_S, patient=patient, episodes_per_hour=0)
+    meant = stay.grimaces
+    if not meant:
+        return replace(stay, intensities=())
+    middles_s = np.array([(one.start_s + one.end_s) / 2 for one in meant])
+    curves = p_of_levels(stay, middles_s)
+    strengths = _reachable(np.array([one.strength for one in meant]), curves)
+    far = [float(np.interp(p, curve, LEVELS)) for p, curve in zip(strengths, curves, strict=True)]
+    reached = iter(strengths.tolist())
     shown = tuple(
-        Stretch("distress", _APART_S * place, _APART_S * place + _LASTS_S, level)
-        for place, level in enumerate(LEVELS)
-        if level
+        replace(one, strength=next(reached)) if one in meant else one for one in stay.expressions
     )
-    return replace(
-        plain,
-        activities=(Stretch("rest", 0, length_s),),
-        expressions=shown,
-        postures=(),
-        views=(),
-        p_curve=((0.0, 0.0), (LEVELS[-1], LEVELS[-1])),  # strength is the intensity itself
-    )
+    return replace(stay, expressions=shown, intensities=tuple(far))
 
 
-def _measured(stay: Stay) -> np.ndarray:
-    """(L,) median P while each level is held."""
-    chunks = list(frames(stay, _HZ))
-    times_s = np.concatenate([chunk.time_s for chunk in chunks])
-    points = np.concatenate([chunk.points for chunk in chunks])
-    found = []
-    for place in range(len(LEVELS)):
-        since_s = times_s - _APART_S * place
-        is_held = (since_s >= _SETTLES_S) & (since_s < _LASTS_S - _SETTLES_S)
-        units = action_units(Faces(points[is_held], size_px=SIZE_PX))
-        found.append(_median_p(units[~np.isnan(units).any(axis=1)]))
-    return np.array(found)
+def _reachable(meant: np.ndarray, curves: np.ndarray) -> np.ndarray:
+    """(G,) P that the face can show. curves: (G, L)."""
+    rest, most = curves[:, 0], curves[:, -1]
+    is_weak = (meant >= _STRONG) & (most < _LEAST_STRONG)
+    strengths = np.maximum(np.where(is_weak, _ELSE, meant), rest + _LEAST_RISE)
+    reached: np.ndarray = np.minimum(strengths, most)
+    return reached
 
 
-def _median_p(units: np.ndarray) -> float:
-    smoothing = int(2 * _HZ)
-    parts = [units[i : i + smoothing].mean(axis=0) for i in range(len(units) - smoothing + 1)]
-    return float(np.median([p_of(part.tolist()) for part in parts]))
+def p_of_levels(stay: Stay, times_s: np.ndarray) -> np.ndarray:
+    """(G, L) P of the patient as the body lies at some times, at LEVELS; never falling.
+
+    times_s: (G,).
+    """
+    levels = np.tile(LEVELS, len(times_s))
+    points = still_faces(stay, np.repeat(times_s, len(LEVELS)), levels)
+    units = action_units(Faces(points, size_px=SIZE_PX)).tolist()
+    found = np.array([p_of(row) for row in units]).reshape(len(times_s), len(LEVELS))
+    rising: np.ndarray = np.maximum.accumulate(found, axis=1)
+    return rising

@@ -41,8 +41,8 @@ MOST_HOURS = 24 * 31
 _WAKES_S = 30.0  # before distress, and lies awake after it
 # Streams of random numbers: each thing has its own, so that none moves another.
 SCRIPT, PATIENT, EVENTS, FRAMES, ARRIVALS, WINDOWS = range(6)
-# Intensity of a grimace -> the P that the watch measures, in the mean of 24 patients: of some it
-# reaches only 7. evaluation/stay_calibration measures a patient's own.
+# Intensity of a grimace -> the P that the watch measures, in the mean of 24 patients; some reach
+# no more than 7. evaluation/stay_calibration finds the intensities for a patient's own face.
 P_CURVE: tuple[tuple[float, float], ...] = (
     (0.0, 0.2), (0.25, 0.8), (0.5, 2.0), (0.75, 4.1), (1.0, 7.2), (1.25, 9.1), (1.5, 9.8),
     (2.0, 10.2),
@@ -61,8 +61,8 @@ class Stay:
     expressions: Layer  # see EXPRESSIONS; strength is P, of a smile 1 is broad
     postures: Layer  # the body is laid anew
     views: Layer  # see VIEWS; the strengths are synthetic_stay_plan's
-    p_curve: tuple[tuple[float, float], ...] = P_CURVE  # rising
     arrival: Arrival = IN_ORDER
+    intensities: tuple[float, ...] | None = None  # of each grimace and distress; None: P_CURVE's
 
     @property
     def patient(self) -> str:
@@ -77,10 +77,10 @@ class Stay:
         """The episodes that are to be found."""
         return tuple(one for one in self.expressions if one.kind == "distress")
 
-    def intensity(self, p: np.ndarray | float) -> np.ndarray:
-        """How far a grimace goes that is to measure P, 1 is strong."""
-        told = np.array(self.p_curve)
-        return np.interp(p, told[:, 1], told[:, 0])
+    @property
+    def grimaces(self) -> Layer:
+        """Distress and brief grimaces."""
+        return tuple(one for one in self.expressions if one.kind in ("distress", "grimace"))
 
     def random(self, stream: int, *more: int) -> np.random.Generator:
         """This patient's generator for one purpose."""
@@ -97,14 +97,13 @@ def script(
     grimaces_per_hour: float = 2.0,
     strong_share: float = 0.5,
     first_episode_s: float = 2700.0,
-    p_curve: tuple[tuple[float, float], ...] = P_CURVE,
     arrival: Arrival = IN_ORDER,
 ) -> Stay:
     """What happens to one patient: sleep, talk, meals, smiles, grimaces, distress, views.
 
     episodes_per_hour: of distress, 45 s or longer; 0 is an event-free stay, in which brief
-    grimaces go on. strong_share: of P 7 to 10, the others of 4.4 to 5.4. first_episode_s: none
-    before, so that a baseline can be learnt. p_curve: see P_CURVE; no grimace goes beyond it.
+    grimaces go on. strong_share: of P 7 to 10, the others of 4.7 to 5.3. first_episode_s: none
+    before, so that a baseline can be learnt.
     Raises InputError when it cannot be.
 
     >>> stay = script(1, 8)
@@ -131,14 +130,17 @@ def script(
     moved = postures(random, doing)
     seen = views(random, doing, moved)
     shown = merged(distress, grimaces(random, doing, per_hour=grimaces_per_hour), apart_s=60)
-    shown = tuple(replace(one, strength=min(one.strength, p_curve[-1][1])) for one in shown)
     shown = merged(shown, smiles(random, doing), apart_s=10)
     for episode in distress:
         moved = tuple(one for one in moved if not _overlap(one, episode))
         seen = cleared(seen, episode)
-    return Stay(
-        seed, patient, hours, start_hour, doing, shown, moved, seen, tuple(p_curve), arrival
-    )
+    return Stay(seed, patient, hours, start_hour, doing, shown, moved, seen, arrival)
+
+
+def usual_intensity(p: np.ndarray) -> np.ndarray:
+    """How far a grimace goes that is to measure P, of a usual face; 1 is strong."""
+    levels, curve = np.array(P_CURVE).T
+    return np.interp(p, curve, levels)
 
 
 def truth(stay: Stay) -> Iterator[dict[str, Any]]:
@@ -168,7 +170,7 @@ def truth(stay: Stay) -> Iterator[dict[str, Any]]:
 def event_free(stay: Stay) -> Stay:
     """The same stay without its distress."""
     kept = tuple(one for one in stay.expressions if one.kind != "distress")
-    return replace(stay, expressions=kept)
+    return replace(stay, expressions=kept, intensities=None)
 
 
 def _overlap(one: Stretch, other: Stretch) -> bool:

@@ -13,11 +13,12 @@ import numpy as np
 
 from mien.errors import InputError
 from mien.recording.synthetic_face import face_statistics, filmed, shown
+from mien.recording.synthetic_motion import with_lids
 from mien.recording.synthetic_people import Performance
 from mien.recording.synthetic_stay import ARRIVALS, FRAMES, PATIENT, Stay
 from mien.recording.synthetic_stay_arrival import arrivals, host_clock
 from mien.recording.synthetic_stay_events import Events, events, track
-from mien.recording.synthetic_stay_motion import Motion, bite_course
+from mien.recording.synthetic_stay_motion import Motion, bite_course, winced
 from mien.recording.synthetic_stay_noise import Drifting, Lapses, Tremor, Wandering
 from mien.recording.synthetic_stay_patient import Patient, lies_in_bed
 
@@ -85,6 +86,25 @@ def frames(stay: Stay, hz: float = 10.0) -> Iterator[FrameChunk]:
 def frame_count(stay: Stay, hz: float) -> int:
     """How many times the camera's clock strikes: frames are as many or fewer, but for doubles."""
     return max(round(stay.length_s * hz), 1)
+
+
+def still_faces(stay: Stay, times_s: np.ndarray, intensities: np.ndarray) -> np.ndarray:
+    """The patient as the body lies at some times, grimacing so far and doing nothing else.
+
+    No noise is in it: what a watch measures of a grimace in the mean. times_s, intensities: (T,).
+    Returns (T, P, 3) fractions of the frame.
+    """
+    who = lies_in_bed(stay.random(PATIENT))
+    lies = events(stay, who).postures
+    shut = winced(who, intensities)
+    face = shown(
+        who.person.rest,
+        blendshapes=with_lids(intensities[:, None] * who.grimace, shut, opening=who.opening),
+        pose_rad=lies.at(lies.pose_rad, times_s),
+        drift=who.person.drift + lies.at(lies.drift, times_s),
+    )
+    place, still = lies.at(lies.place, times_s), np.zeros((len(times_s), 3))
+    return _placed(face, lies.at(lies.pose_rad, times_s), who, place, still)
 
 
 def _filmed_pieces(stay: Stay, hz: float) -> Iterator[tuple[float, FrameChunk]]:

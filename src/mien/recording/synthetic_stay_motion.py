@@ -7,6 +7,8 @@ Shapes: T frames, B = 52 blendshapes, K tensions, A = 4 activities in the order 
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from mien.recording.synthetic_face import DRIFTS
@@ -19,8 +21,8 @@ from mien.recording.synthetic_motion import (
     with_lids,
 )
 from mien.recording.synthetic_people import Performance
-from mien.recording.synthetic_stay import ACTIVITIES, EVENTS, Stay
-from mien.recording.synthetic_stay_events import Events, Track, track
+from mien.recording.synthetic_stay import ACTIVITIES, EVENTS, Stay, usual_intensity
+from mien.recording.synthetic_stay_events import Events, track
 from mien.recording.synthetic_stay_noise import Drifting, Wandering
 from mien.recording.synthetic_stay_patient import TENSIONS, Patient
 
@@ -39,7 +41,8 @@ _BREATH_RAD, _BREATH_HZ = np.radians(0.12), 0.25
 _TENSION = ((0.7, 0.12), (12.0, 0.18), (240.0, 0.4), (2700.0, 0.3))
 _LOOKS = 0.22  # of the drift between photographs, that comes and goes with a memory of
 _LOOKS_S = 0.8
-_WANES, _WANES_S = 0.08, 6.0  # a distress is not held still
+_WANES, _WANES_S = 0.06, 6.0  # a distress is not held still
+_HOLDS, _HOLDS_FROM = 0.8, 0.4  # muscles that contract to so much lose so much of their tension
 _RISE_S, _FALL_S, _SMILE_RISE_S = 1.5, 3.0, 0.6
 _LIDS_FROM, _LIDS_FULL = 0.5, 1.0  # intensities of a grimace between which the eyes close
 _SLEEPING = blendshape_vector({"jawOpen": 0.06, "mouthClose": 0.02})
@@ -74,15 +77,16 @@ class Motion:
         liveliness = (doing @ _FACE)[:, None]
         head = self._head.next(random, len(times_s))
         slow = self._slow.next(random, len(times_s))
-        grimace = _grimace(stay, times_s, slow[:, 3])
-        moved = liveliness * self._tensions(random, len(times_s)) @ who.tension
-        moved += grimace[:, None] * who.grimace + _smile(stay, times_s)[:, None] * who.smile
+        grimace = grimace_course(stay, times_s) * (1 + _WANES * slow[:, 3])
+        held = (1 - _HOLDS * np.clip(grimace / _HOLDS_FROM, 0, 1))[:, None]
+        moved = held * liveliness * self._tensions(random, len(times_s)) @ who.tension
+        moved += grimace[:, None] * who.grimace + smile_course(stay, times_s)[:, None] * who.smile
         moved += _mouth(stay, who, small, times_s, doing)
         asleep = activity_shares(stay, times_s, changes_s=_FALLS_ASLEEP_S)[:, _ASLEEP]
         moved += looking(_gaze(small, times_s) * (1 - asleep)[:, None])
-        shut = np.maximum.reduce([_lids(small, times_s), asleep, _winced(who, grimace)])
+        shut = np.maximum.reduce([_lids(small, times_s), asleep, winced(who, grimace)])
         stir = _stir(stay, who, times_s, doing, grimace) * _bursts(head[:, 3])
-        looks = liveliness * self._looks.next(random, len(times_s))
+        looks = held * liveliness * self._looks.next(random, len(times_s))
         return Performance(
             blendshapes=with_lids(moved, shut, opening=who.opening),
             pose_rad=_held(stir, head, (doing @ _HEAD) * who.restlessness, slow, small, times_s),
@@ -110,19 +114,22 @@ def activity_shares(
     return alone[kinds[np.maximum(now - 1, 0)]] * (1 - new) + alone[kinds[now]] * new
 
 
-def _grimace(stay: Stay, times_s: np.ndarray, wanes: np.ndarray) -> np.ndarray:
-    """(T,) intensity of grimaces and distress, which is not held quite still."""
-    meant = track(stay.expressions, "grimace", "distress")
-    full = Track(meant.start_s, meant.end_s, stay.intensity(meant.strength))
-    return full.course(times_s, rise_s=_RISE_S, fall_s=_FALL_S) * (1 + _WANES * wanes)
+def grimace_course(stay: Stay, times_s: np.ndarray) -> np.ndarray:
+    """(T,) intensity of grimaces and distress, as they are meant."""
+    meant = track(stay.grimaces)
+    known = stay.intensities
+    far = usual_intensity(meant.strength) if known is None else np.array(known)
+    full = replace(meant, strength=far)
+    return full.course(times_s, rise_s=_RISE_S, fall_s=_FALL_S)
 
 
-def _smile(stay: Stay, times_s: np.ndarray) -> np.ndarray:
+def smile_course(stay: Stay, times_s: np.ndarray) -> np.ndarray:
+    """(T,) how broad a smile is, 1 in full."""
     smiles = track(stay.expressions, "smile")
     return smiles.course(times_s, rise_s=_SMILE_RISE_S, fall_s=1.0)
 
 
-def _winced(who: Patient, grimace: np.ndarray) -> np.ndarray:
+def winced(who: Patient, grimace: np.ndarray) -> np.ndarray:
     """(T,) how far the eyes are shut in a grimace: some people's."""
     far = (grimace - _LIDS_FROM) / (_LIDS_FULL - _LIDS_FROM)
     return who.closes_eyes * np.clip(far, 0, 1)

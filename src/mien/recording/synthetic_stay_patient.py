@@ -22,13 +22,13 @@ GRIMACE: dict[int, float] = {4: 1.0, 6: 0.6, 7: 0.7, 9: 0.8, 10: 0.9, 20: 0.35, 
 _MUSCLES, _UNEVEN = 0.2, 0.08  # how people differ in a unit: deviations
 # What wanders in a resting face over minutes: blendshapes that move together, and how far.
 TENSIONS: tuple[dict[str, float], ...] = (
-    {"browDown": 0.05, "eyeSquint": 0.02},
-    {"browInnerUp": 0.05},
-    {"eyeSquint": 0.05},
-    {"mouthPress": 0.05, "mouthRollLower": 0.03},
-    {"mouthFrown": 0.04, "mouthShrugLower": 0.03},
-    {"mouthUpperUp": 0.02},
-    {"jawOpen": 0.03},
+    {"browDown": 0.16, "eyeSquint": 0.05},
+    {"browInnerUp": 0.1},
+    {"eyeSquint": 0.12},
+    {"mouthPress": 0.1, "mouthRollLower": 0.05},
+    {"mouthFrown": 0.08, "mouthShrugLower": 0.06},
+    {"mouthUpperUp": 0.05},
+    {"jawOpen": 0.04},
 )
 _SIDES = np.array([n.endswith("Left") * 1.0 - n.endswith("Right") for n in BLENDSHAPE_NAMES])
 
@@ -58,7 +58,7 @@ def lies_in_bed(random: np.random.Generator) -> Patient:
     grimace = np.sum(parts, axis=0) * (1 + random.normal(0, _UNEVEN) * _SIDES)
     smile = strength[12] * _moves(12)
     smile += random.uniform(0, 1) * _moves(6) + random.uniform(0, 1) * _moves(25)
-    tense = random.lognormal(0, 0.3)
+    tense = random.lognormal(0, 0.4)
     return Patient(
         person=person,
         opening=lid_opening(person.rest),

@@ -135,7 +135,7 @@ def episodes(
     per_hour: float,
     strong_share: float,
 ) -> Layer:
-    """Distress of 45 s and more; strength is the P that is meant: 4.4-5.4, or 7-10."""
+    """Distress of 45 s and more; strength is the P that is meant: 4.7-5.3, or 7-10."""
     made: list[Stretch] = []
     if per_hour == 0:
         return ()
@@ -145,7 +145,7 @@ def episodes(
         start_s = now_s + random.exponential(wait_s)
         lasts_s = min(SHORTEST_DISTRESS_S + random.exponential(_DISTRESS_S[0]), _DISTRESS_S[1])
         is_strong = random.random() < strong_share
-        strength = random.uniform(7, 10) if is_strong else random.uniform(4.4, 5.4)
+        strength = random.uniform(7, 10) if is_strong else random.uniform(4.7, 5.3)
         if start_s + lasts_s + _CLEAR_S > length_s:
             return tuple(made)
         made.append(Stretch("distress", start_s, start_s + lasts_s, strength))

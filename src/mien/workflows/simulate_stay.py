@@ -16,7 +16,7 @@ from rich.filesize import decimal
 import mien
 from mien.emotion.contract import Progress
 from mien.errors import InputError
-from mien.evaluation.stay_calibration import p_curve
+from mien.evaluation.stay_calibration import calibrated
 from mien.files import replacing
 from mien.recording.synthetic_stay import GENERATOR, Stay, script, truth
 from mien.recording.synthetic_stay_arrival import IN_ORDER, TROUBLED
@@ -77,9 +77,9 @@ def simulate_stay(
         start_hour=start_hour,
         episodes_per_hour=episodes_per_hour,
         grimaces_per_hour=grimaces_per_hour,
-        p_curve=p_curve(seed, patient),
         arrival=TROUBLED if is_troubled else IN_ORDER,
     )
+    stay = calibrated(stay)
     told = on_progress or (lambda doing, done, total: None)
     absent, total = 0, frame_count(stay, hz)
     with replacing(answers) as temporary:
@@ -117,7 +117,6 @@ def _metadata(stay: Stay, hz: float) -> dict[str, Any]:
         "hours": stay.hours,
         "start_hour": stay.start_hour,
         "hz": hz,
-        "p_curve": stay.p_curve,
         "arrival": asdict(stay.arrival),
     }
     return told | {"settings": settings}
