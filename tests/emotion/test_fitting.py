@@ -31,11 +31,11 @@ def no_run(name: str) -> FitRun:
 
 def test_a_clip_s_answer_is_the_mean_of_its_frames(frames: LabelledFrames) -> None:
     recipe = find_recipe("logistic")
-    seen = frames.seen_as(FEATURE_SETS["pose"])
+    seen = frames.seen_as(FEATURE_SETS["gaze"])
     rows = np.arange(len(seen.labels))
     settings = TrainSettings(recipe="logistic", class_weight="none")
     model = recipe.build(settings, seen.classes)
-    model.mirror_of = "pose"  # type: ignore[attr-defined]
+    model.features = "gaze"  # type: ignore[attr-defined]
     model.fit(seen.features, seen.labels, rows=rows)
     asked = rows[::2]
     found = answered(recipe, model, seen, asked)

@@ -50,6 +50,11 @@ def test_a_value_that_never_changes_has_no_say(data) -> None:
     assert not projection.matrix[-1].any()
 
 
+def test_values_that_never_change_are_refused() -> None:
+    with pytest.raises(InputError, match="no value changes from face to face"):
+        FrameClassifier().fit(np.ones((4, 3), np.float32), np.array(["a", "b", "a", "b"]))
+
+
 def test_a_projection_learns_from_its_rows_alone(data) -> None:
     X, _ = data
     rows = np.arange(0, 200)

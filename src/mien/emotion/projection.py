@@ -81,6 +81,8 @@ def fit_projection(
     scale = np.where(deviation > _LEAST_DEVIATION, 1 / np.maximum(deviation, _LEAST_DEVIATION), 0)
     if turns:
         scale[[names.index(name) for name in POSE_NAMES]] = 0  # they guide, and say nothing
+    if not scale.any():
+        raise InputError("no value changes from face to face: there is nothing to learn from")
     variances, vectors, signs = _components(covariance * np.outer(scale, scale), features)
     largest = np.argsort(variances, kind="stable")[::-1][:components]
     kept = largest[variances[largest] > _LEAST_VARIANCE * max(variances.max(), 1e-300)]
