@@ -17,6 +17,7 @@ from mien.corpora.index import CLIP_COLUMNS, EMOTION_COLUMNS, SUBJECT_COLUMNS
 from mien.corpora.labels import ALIASES, SEPARATOR, UNKNOWN
 from mien.emotion.facs import rules_markdown
 from mien.emotion.prediction_table import CLIP_MEANINGS, FRAME_MEANINGS
+from mien.monitor.settings import JournalSettings
 from mien.risk.settings import (
     AlertSettings,
     AppraisalSettings,
@@ -26,7 +27,7 @@ from mien.risk.settings import (
 from mien.tables import COLUMN_MEANINGS, COLUMN_TYPES, SCHEMA_VERSION
 
 DOCS = Path(__file__).parent
-WATCH = (SignalSettings, AppraisalSettings, ConditionSettings, AlertSettings)
+WATCH = (SignalSettings, AppraisalSettings, ConditionSettings, AlertSettings, JournalSettings)
 MADE = "<!-- made by docs/generate.py: edit the code instead -->\n\n"
 
 

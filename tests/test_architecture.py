@@ -12,7 +12,7 @@ STAGES = (
 ).split()
 NOT_EVEN = {("risk", "emotion"), ("emotion", "recording"), ("monitor", "corpora")}
 THIRD_PARTIES = {  # package -> the only stages that may import it
-    "pydantic": {"config", "emotion", "risk", "evaluation"},
+    "pydantic": {"config", "emotion", "risk", "monitor", "evaluation"},
     "filelock": {"files", "corpora"},
     "huggingface_hub": {"corpora"},
     "platformdirs": {"corpora"},
@@ -30,6 +30,7 @@ THIRD_PARTIES = {  # package -> the only stages that may import it
     "sklearn": {"corpora", "emotion", "evaluation"},
     "matplotlib": {"evaluation"},
     "jinja2": {"evaluation"},
+    "sqlalchemy": {"monitor"},
     "typer": {"cli"},
     "rich": {"console", "cli", "workflows"},
 }

@@ -40,6 +40,10 @@ class LogError(InputError):
     """An event log of the watch that cannot be read, or was altered."""
 
 
+class StoreError(MienError):
+    """A store that cannot be read or written at the moment: put it right, do the same again."""
+
+
 class MissingExtraError(MienError):
     """A verb whose optional packages are not installed."""
 

@@ -1,0 +1,242 @@
+"""Forgetting: a patient on request, everything before a day. The chain still verifies.
+
+Erasure deletes what a patient's key stands in: their events, records, notifications, notes,
+state and landmarks, their pseudonym's row, and those of the ward's events and notes that name
+them. What stays is the chain, random salts gone, and a tombstone under a pseudonym that nothing
+leads to any more. What a database's own backups, archives and replicas hold is not reached.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Table,
+    delete,
+    func,
+    insert,
+    select,
+    tuple_,
+    union,
+    update,
+)
+
+from mien.errors import InputError, LogError
+from mien.monitor import audit
+from mien.monitor.audit import Head, Part
+from mien.monitor.entries import Told, record_row
+from mien.monitor.schema import (
+    chain,
+    events,
+    landmarks,
+    notes,
+    outbox,
+    parts,
+    records,
+    snapshots,
+    subjects,
+)
+from mien.monitor.snapshots import Snapshot, add_with_snapshot, newest
+from mien.monitor.verification import read_excuses
+from mien.risk.events import WARD, canonical_json, from_line
+
+
+def names(value: Any, patient: str, *, fields: bool = False) -> bool:
+    """Whether a patient's key stands in any text of a JSON value, as a whole word.
+
+    fields: look at the names of fields too.
+
+    >>> names({"records": ["bed-3/concern/17"]}, "bed-3"), names(["bed-31"], "bed-3")
+    (True, False)
+    """
+    if isinstance(value, str):
+        return bool(re.search(rf"(?<![\w-]){re.escape(patient)}(?![\w-])", value))
+    if isinstance(value, Mapping):
+        value = [*value.values(), *(value if fields else ())]
+    return isinstance(value, list) and any(names(one, patient, fields=fields) for one in value)
+
+
+def erase(
+    connection: Connection,
+    patient: str,
+    *,
+    who: str,
+    why: str,
+    time_ms: int,
+    snapshot: Snapshot | None = None,
+) -> Head:
+    """Erase a patient, and say so under their pseudonym.
+
+    snapshot: the watch's state now, without them; needed while a restart would read of them.
+
+    Raises InputError when it is needed or names the patient, LogError when nothing is kept.
+    """
+    if patient == WARD:
+        raise InputError("the ward is no patient: give the key of one")
+    last = audit.lock(connection)
+    subject = connection.execute(
+        select(subjects.c.subject).where(subjects.c.patient == patient)
+    ).scalar()
+    if subject is None:
+        raise LogError(f"nothing is kept of patient {patient!r}")
+    if names([who, why], patient):
+        raise InputError("who erases and why stays: neither may name the patient")
+    ward = sorted(_of_ward(connection, patient))
+    _check_restart(connection, patient, ward, snapshot)
+    _delete_patient(connection, patient)
+    _delete_of_ward(connection, patient, ward)
+    connection.execute(update(parts).where(parts.c.subject == subject).values(salt=None))
+    for position, part in ward:
+        at = (parts.c.position == position) & (parts.c.part == part)
+        connection.execute(update(parts).where(at).values(salt=None))
+    tombstone = {"subject": subject, "to": last.position, "ward": ward, "who": who, "why": why}
+    return _bury(connection, tombstone, time_ms=time_ms, snapshot=snapshot)
+
+
+def forget_before(connection: Connection, time_ms: int, *, who: str, now_ms: int) -> Head:
+    """Forget what was written before a time of the host, and say so.
+
+    Kept all the same: what a restart reads (the newest snapshot and what came after it), records
+    that are not closed, notifications that were not sent. Landmarks of that time go too.
+    """
+    last = audit.lock(connection)
+    connection.execute(delete(landmarks).where(landmarks.c.time_ms < time_ms))
+    first_kept = connection.execute(
+        select(func.min(chain.c.position)).where(chain.c.time_ms >= time_ms)
+    ).scalar()
+    upto = min(first_kept or last.position + 1, newest(connection)[0]) - 1
+    if upto <= read_excuses(connection).forgotten_to:
+        return last
+    _delete_upto(connection, upto)
+    tombstone = {"forgotten_to": upto, "before_ms": time_ms, "who": who}
+    return _bury(connection, tombstone, time_ms=now_ms)
+
+
+def _bury(
+    connection: Connection,
+    tombstone: Mapping[str, Any],
+    *,
+    time_ms: int,
+    snapshot: Snapshot | None = None,
+) -> Head:
+    line = canonical_json(tombstone)
+    content = [Part("tombstone", WARD, line)]
+    head = add_with_snapshot(connection, "tombstone", content, snapshot, time_ms=time_ms)
+    row = {"position": head.position, "part": 0, "patient": WARD, "line": line}
+    connection.execute(insert(notes), row)
+    return head
+
+
+def _check_restart(
+    connection: Connection, patient: str, ward: list[tuple[int, int]], snapshot: Snapshot | None
+) -> None:
+    """Whether a restart would read nothing of the patient."""
+    if snapshot is not None:
+        if patient in snapshot or any(_in_text(text, patient) for text in snapshot.values()):
+            raise InputError(f"the snapshot is not without patient {patient!r}")
+        return
+    position, states = newest(connection)
+    own = select(events.c.position).where(events.c.patient == patient, events.c.position > position)
+    if (
+        patient in states
+        or any(_in_text(text, patient) for text in states.values())
+        or any(at > position for at, _ in ward)
+        or connection.execute(own.limit(1)).first()
+    ):
+        raise InputError(
+            f"a restart would read of patient {patient!r}: give a snapshot without them"
+        )
+
+
+def _in_text(text: str, patient: str) -> bool:
+    try:
+        return names(json.loads(text), patient, fields=True)
+    except ValueError:
+        return names(text, patient)
+
+
+def _of_ward(connection: Connection, patient: str) -> Iterator[tuple[int, int]]:
+    """(position, part) of each of the ward's events and notes that names the patient."""
+    for table in (events, notes):
+        for row in _naming(connection, table, patient):
+            yield row.position, row.part
+
+
+def _naming(connection: Connection, table: Table, patient: str) -> list[Any]:
+    """The ward's rows of a table in whose line the patient's key stands."""
+    written = json.dumps(patient, ensure_ascii=False)[1:-1]
+    asked = select(table).where(
+        table.c.patient == WARD, table.c.line.contains(written, autoescape=True)
+    )
+    return [row for row in connection.execute(asked) if names(json.loads(row.line), patient)]
+
+
+def _delete_patient(connection: Connection, patient: str) -> None:
+    for table in (events, notes, snapshots, records, outbox, landmarks, subjects):
+        connection.execute(delete(table).where(table.c.patient == patient))
+
+
+def _delete_of_ward(connection: Connection, patient: str, ward: Iterable[tuple[int, int]]) -> None:
+    for position, part in ward:
+        for table in (events, notes):
+            at = (table.c.position == position) & (table.c.part == part)
+            connection.execute(delete(table).where(at))
+    for row in _naming(connection, outbox, patient):
+        connection.execute(delete(outbox).where(outbox.c.key == row.key))
+    for row in _naming(connection, records, patient):
+        connection.execute(delete(records).where(records.c.key == row.key))
+        _restore_record(connection, row.key)
+
+
+def _restore_record(connection: Connection, key: str) -> None:
+    """A ward's record again as the newest of its events that is left says."""
+    asked = select(events).where(events.c.patient == WARD, events.c.kind == "RecordChanged")
+    for event in connection.execute(
+        asked.order_by(events.c.position.desc(), events.c.place.desc())
+    ):
+        row = record_row(Told(from_line(event.line), event.line), event.position)
+        if row is not None and row["key"] == key:
+            connection.execute(insert(records), row)
+            return
+
+
+def _delete_upto(connection: Connection, upto: int) -> None:
+    """Content up to an entry, but tombstones and what is still at work; emptied entries' parts."""
+    used = _at_work(connection, upto)
+    used_entries = {position for position, _ in used}
+    tombstones = select(chain.c.position).where(chain.c.what == "tombstone")
+    of_used = tuple_(parts.c.position, parts.c.part).in_(used)
+    _delete(connection, notes, upto, notes.c.position.not_in(tombstones))
+    _delete(connection, events, upto, tuple_(events.c.position, events.c.part).not_in(used))
+    emptied = parts.c.position.not_in(tombstones) & parts.c.position.not_in(used_entries)
+    _delete(connection, parts, upto, emptied)
+    unsalted = parts.c.position.in_(used_entries) & ~of_used
+    connection.execute(update(parts).where(unsalted).values(salt=None))
+    for table in (records, outbox):
+        _delete(connection, table, upto, ~select(events.c.seq).where(_same(table)).exists())
+    kept = [select(table.c.patient) for table in (events, notes, snapshots)]
+    connection.execute(delete(subjects).where(subjects.c.patient.not_in(union(*kept))))
+
+
+def _at_work(connection: Connection, upto: int) -> set[tuple[int, int]]:
+    """The parts up to an entry that records not closed and notifications not sent stand on."""
+    used: set[tuple[int, int]] = set()
+    for table, is_used in ((records, records.c.is_closed == 0), (outbox, outbox.c.state != "sent")):
+        asked = select(events.c.position, events.c.part).where(_same(table), is_used)
+        rows = connection.execute(asked.where(table.c.position <= upto))
+        used |= {(row.position, row.part) for row in rows}
+    return used
+
+
+def _same(table: Table) -> ColumnElement[bool]:
+    """Whether a row stands on an event."""
+    return (events.c.patient == table.c.patient) & (events.c.seq == table.c.seq)
+
+
+def _delete(connection: Connection, table: Table, upto: int, which: ColumnElement[bool]) -> None:
+    connection.execute(delete(table).where(table.c.position <= upto, which))

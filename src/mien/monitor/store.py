@@ -1,0 +1,161 @@
+"""The database under the journal: SQLite in a file, or PostgreSQL by address.
+
+Every block of `Store.writing` is one transaction, on the disk when the block is left. What the
+database refuses (disk full, locked, connection lost) becomes StoreError, and nothing of the
+block is kept; after a connection lost while committing it may be kept whole. Either way the
+caller does the same again.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from math import ceil
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
+from sqlalchemy.exc import ArgumentError, DBAPIError, IntegrityError
+from sqlalchemy.exc import TimeoutError as NoConnectionLeft
+
+from mien.errors import InputError, StoreError, missing_extra
+from mien.files import is_address, redacted
+
+
+class Store:
+    """An open database. Threads may share it; each block takes a connection of its own."""
+
+    def __init__(self, engine: Engine, shown: str) -> None:
+        self.shown = shown  # without credentials
+        self.engine = engine
+        self._is_file = engine.dialect.name == "sqlite"  # whose readers see one moment anyway
+        one_moment = {} if self._is_file else {"isolation_level": "REPEATABLE READ"}
+        self._readers = engine.execution_options(**one_moment)
+        self._writers = engine.execution_options(writes=True)
+
+    @contextmanager
+    def writing(self) -> Iterator[Connection]:
+        """One transaction. Raises StoreError when it cannot be begun, done or committed."""
+        with self._errors("written"), self._writers.begin() as connection:
+            yield connection
+
+    @contextmanager
+    def reading(self) -> Iterator[Connection]:
+        """A view of one moment, whatever is written meanwhile. Raises StoreError."""
+        with self._errors("read"), self._readers.connect() as connection:
+            yield connection
+
+    def scrub(self) -> None:
+        """Take what was deleted out of the files too, as far as the database can."""
+        statement = "PRAGMA wal_checkpoint(TRUNCATE)" if self._is_file else "VACUUM"
+        with self._errors("scrubbed"), closing(self.engine.raw_connection()) as connection:
+            if not self._is_file:
+                connection.driver_connection.autocommit = True  # type: ignore[union-attr]
+            connection.cursor().execute(statement)
+            connection.detach()  # this one keeps its odd mode
+
+    def close(self) -> None:
+        self.engine.dispose()
+
+    @contextmanager
+    def _errors(self, done: str) -> Iterator[None]:
+        try:
+            yield
+        except IntegrityError as error:
+            raise StoreError(
+                f"the watch's store {self.shown} was written by another at the same moment: "
+                f"nothing of this was kept, try again ({_reason(error)})"
+            ) from error
+        except (DBAPIError, NoConnectionLeft, self.engine.dialect.loaded_dbapi.Error) as error:
+            raise StoreError(
+                f"the watch's store {self.shown} cannot be {done} now: {_reason(error)}. "
+                "Nothing is half-written: put it right and do the same again"
+            ) from error
+
+
+def open_store(address: str | Path, *, busy_timeout_s: float = 5.0) -> Store:
+    """Open a store: the path of a file, or the address of a PostgreSQL database.
+
+    A file that is not there is made, for its owner's eyes only.
+
+    Raises InputError for another kind of address, MissingExtraError without PostgreSQL's driver.
+    """
+    url = _url(address)
+    if url.get_backend_name() == "sqlite":
+        return _open_file(Path(url.database or ""), busy_timeout_s)
+    return _open_server(url, busy_timeout_s)
+
+
+def _url(address: str | Path) -> URL:
+    if not is_address(address):
+        return URL.create("sqlite", database=str(address))
+    try:
+        url = make_url(str(address))
+    except (ArgumentError, ValueError):
+        url = None
+    if url is None or url.get_backend_name() not in ("sqlite", "postgresql"):
+        raise InputError(
+            f"a journal is the path of a file or postgresql://..., got {redacted(str(address))}"
+        )
+    if url.get_backend_name() == "sqlite" and url.database in (None, "", ":memory:"):
+        raise InputError("a journal in memory would be lost: give the path of a file")
+    return url
+
+
+def _open_file(path: Path, busy_timeout_s: float) -> Store:
+    try:
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
+    except OSError as error:
+        raise StoreError(f"cannot write {path}: {error.strerror or error}") from error
+    engine = create_engine(URL.create("sqlite", database=str(path)))
+
+    @event.listens_for(engine, "connect")
+    def connected(connection: Any, _: object) -> None:
+        connection.isolation_level = None  # transactions begin below, not in the driver
+        connection.execute(f"PRAGMA busy_timeout = {round(busy_timeout_s * 1000)}")
+        connection.execute("PRAGMA journal_mode = WAL")
+        connection.execute("PRAGMA synchronous = FULL")  # a commit is on the disk
+        connection.execute("PRAGMA fullfsync = ON")  # on Apple's disks too
+        connection.execute("PRAGMA foreign_keys = ON")
+        connection.execute("PRAGMA secure_delete = ON")  # what is erased is overwritten
+
+    @event.listens_for(engine, "begin")
+    def begun(connection: Connection) -> None:
+        writes = connection.get_execution_options().get("writes")
+        connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+
+    return Store(engine, str(path))
+
+
+def _open_server(url: URL, busy_timeout_s: float) -> Store:
+    limit_ms = round(busy_timeout_s * 1000)
+    try:
+        engine = create_engine(
+            url.set(drivername="postgresql+psycopg"),
+            pool_pre_ping=True,  # a connection lost while idle is replaced
+            connect_args={
+                "connect_timeout": max(2, ceil(busy_timeout_s)),
+                "tcp_user_timeout": limit_ms,
+            },
+        )
+    except ModuleNotFoundError as error:
+        raise missing_extra("a journal in PostgreSQL", "postgres", "psycopg") from error
+
+    @event.listens_for(engine, "connect")
+    def connected(connection: Any, _: object) -> None:
+        connection.execute(f"SET lock_timeout = {limit_ms}")
+        connection.execute(  # a commit is on the disk, whatever the server's default
+            "SELECT set_config('synchronous_commit', 'on', false) "
+            "WHERE current_setting('synchronous_commit') IN ('off', 'local')"
+        )
+        connection.commit()
+
+    shown = URL.create("postgresql", host=url.host, port=url.port, database=url.database)
+    return Store(engine, shown.render_as_string())
+
+
+def _reason(error: Exception) -> str:
+    """The database's own words, without statement, values or credentials."""
+    cause = error.orig if isinstance(error, DBAPIError) and error.orig is not None else error
+    return redacted(str(cause).strip().partition("\n")[0])

@@ -1,0 +1,74 @@
+"""A small ward's log for the tests: events that number themselves."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import Any
+
+from mien.risk.events import (
+    WARD,
+    Body,
+    Event,
+    Notified,
+    Ordered,
+    Record,
+    RecordChanged,
+    Tick,
+    WindowClosed,
+)
+
+WINDOW = WindowClosed(10, 10, 10, 0.001, 0, (1.5, 0.25), False, 1.75, 0.1, None, (0.5,))
+
+
+class Telling:
+    """Numbers each patient's events from 1, a second of the host's clock apart from another."""
+
+    def __init__(self) -> None:
+        self._seqs: Counter[str] = Counter()
+        self.now_ms = 0
+
+    def __call__(self, patient: str, body: Body) -> Event:
+        self._seqs[patient] += 1
+        return Event(patient, self._seqs[patient], self.now_ms, self.now_ms, "5e77", body)
+
+    def second(self, *patients: str) -> list[Event]:
+        """What a quiet second says: a tick, and a window of each patient."""
+        self.now_ms += 1000
+        return [self(WARD, Tick()), *(self(patient, WINDOW) for patient in patients)]
+
+    def alert(self, patient: str, **changed: Any) -> list[Event]:
+        """A record opens, somebody is told, and triage puts it first."""
+        opened = record(patient, self._seqs[patient] + 1, **changed)
+        return [
+            self(patient, RecordChanged(opened, "opened")),
+            self(patient, Notified(opened.key, "MEDIUM", "raised", "assess at the bedside", True)),
+            self(WARD, Ordered((opened.key,))),
+        ]
+
+    def closing(self, opened: Record) -> list[Event]:
+        closed = record(opened.patient, int(opened.key.rpartition("/")[2]), is_closed=True)
+        return [self(opened.patient, RecordChanged(closed, "closed")), self(WARD, Ordered(()))]
+
+
+def record(patient: str, seq: int, **changed: Any) -> Record:
+    plain: dict[str, Any] = {
+        "key": f"{patient}/concern/{seq}",
+        "patient": patient,
+        "rule": "concern",
+        "priority": "MEDIUM",
+        "onset_ms": 0,
+        "is_present": True,
+        "is_observed": True,
+        "acknowledged_by": None,
+        "acknowledged_ms": None,
+        "cleared_ms": None,
+        "is_closed": False,
+        "outcome": None,
+        "closed_by": None,
+        "cpot": None,
+        "nrs": None,
+        "reopened": 0,
+        "score": 5,
+        "evidence": None,
+    }
+    return Record(**(plain | changed))

@@ -1,0 +1,133 @@
+"""Each notification reaches its receiver at least once, whoever dies, and has a key for doubles."""
+
+from __future__ import annotations
+
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from mien.monitor.journal import Journal
+from mien.monitor.settings import JournalSettings
+from mien.risk.events import WARD, Notified
+from tests.monitor.telling import Telling
+
+
+def notify(journal: Journal, count: int) -> list[str]:
+    telling = Telling()
+    journal.append([event for n in range(count) for event in telling.alert(f"bed-{n}")])
+    return [f"bed-{n}/2" for n in range(count)]
+
+
+def test_the_most_urgent_goes_first_then_the_oldest(journal: Journal) -> None:
+    telling = Telling()
+    for bed, priority in [("a", "LOW"), ("b", "MEDIUM"), ("c", "HIGH"), ("d", "MEDIUM")]:
+        told = Notified(f"{bed}/concern/1", priority, "raised", "assess", True)  # type: ignore[arg-type]
+        journal.append([telling(bed, told)])
+    first = journal.outbox.claim(now_ms=0, limit=3)
+    assert [one.key for one in first] == ["c/1", "b/1", "d/1"]
+    assert [one.key for one in journal.outbox.claim(now_ms=0)] == ["a/1"]
+    assert journal.outbox.claim(now_ms=0) == []
+
+
+def test_a_sender_who_dies_is_replaced_after_the_lease(journal: Journal) -> None:
+    (key,) = notify(journal, 1)
+    (first,) = journal.outbox.claim(now_ms=0)
+    assert journal.outbox.claim(now_ms=29_999) == []
+    (second,) = journal.outbox.claim(now_ms=30_000)
+    assert (first.key, first.attempt) == (key, 1)
+    assert (second.key, second.attempt) == (key, 2)
+    assert first.event == second.event
+    journal.outbox.failed(first, now_ms=30_001, error="late news")  # from the one thought dead
+    assert journal.outbox.claim(now_ms=59_999) == []
+    journal.outbox.sent(first, now_ms=60_000)  # it had arrived after all
+    assert journal.outbox.claim(now_ms=10**9) == []
+    assert journal.outbox.pending() == 0
+    journal.outbox.failed(second, now_ms=60_001, error="refused as a double")
+    assert journal.outbox.claim(now_ms=10**9) == []
+
+
+def test_a_failed_one_is_tried_again_after_waits_that_double_up_to_a_minute(
+    journal: Journal,
+) -> None:
+    notify(journal, 1)
+    now_ms, waits_s = 0, []
+    for _ in range(9):
+        (delivery,) = journal.outbox.claim(now_ms=now_ms)
+        journal.outbox.failed(delivery, now_ms=now_ms, error="503 from https://a:b@pager/x")
+        failed_ms = now_ms
+        while not (found := journal.outbox.claim(now_ms=now_ms)):
+            now_ms += 500
+        waits_s.append((now_ms - failed_ms) / 1000)
+        journal.outbox.failed(found[0], now_ms=-(10**9), error="")  # due at once
+    assert waits_s == [1, 4, 16, 60, 60, 60, 60, 60, 60]
+
+
+def test_senders_at_the_same_time_never_take_the_same(address: str) -> None:
+    with Journal.open(address) as journal:
+        keys = notify(journal, 40)
+
+    def send(_: int) -> list[str]:
+        sent = []
+        with Journal.open(address) as journal:
+            while deliveries := journal.outbox.claim(now_ms=0, limit=3):
+                for delivery in deliveries:
+                    sent.append(delivery.key)
+                    journal.outbox.sent(delivery, now_ms=0)
+        return sent
+
+    with ThreadPoolExecutor(4) as pool:
+        sent = [key for some in pool.map(send, range(4)) for key in some]
+    assert sorted(sent) == sorted(keys)
+
+
+DEEDS = st.sampled_from(["sent", "failed", "died before", "died after"])
+
+
+@settings(max_examples=10, deadline=None)
+@given(deeds=st.lists(st.tuples(DEEDS, st.integers(0, 40_000)), max_size=30))
+def test_whatever_happens_to_senders_every_message_arrives_and_doubles_are_known(
+    deeds: list[tuple[str, int]],
+) -> None:
+    arrived: Counter[str] = Counter()
+    with TemporaryDirectory() as folder, Journal.open(Path(folder) / "ward.db") as journal:
+        keys = notify(journal, 3)
+        now_ms = 0
+        for deed, wait_ms in [*deeds, *[("sent", 70_000)] * 3]:
+            now_ms += wait_ms
+            for delivery in journal.outbox.claim(now_ms=now_ms, limit=2):
+                arrived[delivery.key] += deed in ("sent", "died after")
+                if deed == "sent":
+                    journal.outbox.sent(delivery, now_ms=now_ms)
+                elif deed == "failed":
+                    journal.outbox.failed(delivery, now_ms=now_ms, error="busy")
+        assert journal.outbox.pending() == 0
+    assert set(arrived) == set(keys) and min(arrived.values()) >= 1
+    if not any(deed == "died after" for deed, _ in deeds):
+        assert set(arrived.values()) == {1}
+
+
+def test_waits_are_settings(tmp_path: Path) -> None:
+    quick = JournalSettings(lease_s=2, retry_first_s=0.5, retry_most_s=0.5)
+    with Journal.open(tmp_path / "ward.db", quick) as journal:
+        notify(journal, 1)
+        (delivery,) = journal.outbox.claim(now_ms=0)
+        journal.outbox.failed(delivery, now_ms=0, error="busy")
+        assert [one.attempt for one in journal.outbox.claim(now_ms=500)] == [2]
+        assert journal.outbox.claim(now_ms=2499) == []
+        assert [one.attempt for one in journal.outbox.claim(now_ms=2500)] == [3]
+
+
+@pytest.mark.parametrize("patient", ["bed-1", WARD])
+def test_a_message_and_its_record_are_one_entry(journal: Journal, patient: str) -> None:
+    telling = Telling()
+    head = journal.append(telling.alert(patient))
+    (kept,) = journal.records()
+    (delivery,) = journal.outbox.claim(now_ms=0)
+    assert kept.head == head
+    assert isinstance(delivery.event.body, Notified)
+    assert delivery.event.body.record == kept.record.key

@@ -1,0 +1,177 @@
+"""A patient can be erased and an age forgotten, and the rest still proves itself."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from mien.errors import InputError, LogError
+from mien.monitor.journal import Journal
+from mien.monitor.settings import JournalSettings
+from mien.monitor.verification import Verified
+from mien.risk.events import WARD, Nurse, Ordered, RosterSet, Tick
+from tests.monitor.telling import Telling
+
+DAY_MS = 24 * 3600 * 1000
+
+
+def test_nothing_of_an_erased_patient_is_left_and_all_of_the_others_is(journal: Journal) -> None:
+    telling = Telling()
+    journal.append(telling.second("bed-1", "bed-12"), {WARD: '{"open":["bed-1/x/1"]}'})
+    journal.append(telling.alert("bed-1") + telling.alert("bed-12"))
+    roster = RosterSet((Nurse("ann", "nurse", ("bed-1", "bed-12")),))
+    before = journal.append([telling(WARD, roster)])
+    journal.note({"who": "ann"}, time_ms=telling.now_ms, patient="bed-1")
+    kept = list(journal.events("bed-12"))
+    head = journal.erase(
+        "bed-1", who="admin", why="asked to", time_ms=5000, snapshot={WARD: "{}", "bed-12": "{}"}
+    )
+    assert journal.verify(before) == Verified(head)
+    assert list(journal.events("bed-1")) == []
+    assert list(journal.events("bed-12")) == kept
+    assert [event.body for event in journal.events(WARD)] == [
+        Tick(),
+        Ordered(("bed-12/concern/2",)),
+    ]
+    assert [kept.record.patient for kept in journal.records(closed=True)] == ["bed-12"]
+    assert [one.event.patient for one in journal.outbox.claim(now_ms=0)] == ["bed-12"]
+    assert journal.resume() == ({WARD: "{}", "bed-12": "{}"}, [])
+
+
+def test_no_byte_of_an_erased_patient_s_key_is_left_in_the_files(tmp_path: Path) -> None:
+    telling, key = Telling(), "anna-4711"
+    with Journal.open(tmp_path / "ward.db") as journal:
+        journal.append(telling.second(key) + telling.alert(key), {WARD: key, key: "{}"})
+        assert key.encode() in b"".join(file.read_bytes() for file in tmp_path.iterdir())
+        journal.erase(key, who="admin", why="asked to", time_ms=5000, snapshot={WARD: "{}"})
+        assert key.encode() not in b"".join(file.read_bytes() for file in tmp_path.iterdir())
+
+
+def test_an_erased_patient_who_comes_back_is_somebody_new(journal: Journal) -> None:
+    telling = Telling()
+    journal.append(telling.second("bed-1"))
+    journal.erase("bed-1", who="admin", why="asked to", time_ms=5000, snapshot={WARD: "{}"})
+    again = Telling().second("bed-1")[1:]
+    journal.append(again)
+    assert list(journal.events("bed-1")) == again
+    assert isinstance(journal.verify(), Verified)
+
+
+@pytest.mark.parametrize("state", ['{"turn":["bed-1/concern/2"]}', '{"beds":{"bed-1":3}}', "bed-1"])
+def test_what_a_restart_would_read_of_a_patient_is_not_left_there(
+    tmp_path: Path, state: str
+) -> None:
+    telling = Telling()
+    with Journal.open(tmp_path / "ward.db") as journal:
+        head = journal.append(telling.second("bed-1"), {WARD: state})
+        with pytest.raises(InputError, match="a restart would read of patient 'bed-1': give"):
+            journal.erase("bed-1", who="admin", why="asked", time_ms=1)
+        with pytest.raises(InputError, match="the snapshot is not without patient 'bed-1'"):
+            journal.erase("bed-1", who="admin", why="asked", time_ms=1, snapshot={WARD: state})
+        assert journal.head() == head
+
+
+def test_a_patient_whom_no_restart_knows_is_erased_beside_the_running_watch(
+    journal: Journal,
+) -> None:
+    telling = Telling()
+    journal.append(telling.second("bed-1", "bed-2"))
+    journal.append(telling.second("bed-2"), {WARD: "{}", "bed-2": "{}"})
+    after = telling.second("bed-2")
+    journal.append(after)
+    journal.erase("bed-1", who="admin", why="asked", time_ms=1)
+    assert journal.resume() == ({WARD: "{}", "bed-2": "{}"}, after)
+
+
+def test_an_erasure_names_nobody_and_needs_somebody(tmp_path: Path) -> None:
+    with Journal.open(tmp_path / "ward.db") as journal:
+        journal.append(Telling().second("bed-1"), {WARD: "{}"})
+        with pytest.raises(InputError, match="neither may name the patient"):
+            journal.erase("bed-1", who="admin", why="bed-1 asked", time_ms=1)
+        with pytest.raises(LogError, match="nothing is kept of patient 'bed-7'"):
+            journal.erase("bed-7", who="admin", why="asked", time_ms=1)
+        with pytest.raises(InputError, match="the ward is no patient"):
+            journal.erase("", who="admin", why="asked", time_ms=1)
+
+
+def fill(journal: Journal, telling: Telling, days: int) -> None:
+    """A second a day, with a snapshot of all."""
+    for _ in range(days):
+        telling.now_ms += DAY_MS - 1000
+        journal.append(telling.second("bed-1", "bed-2"), {WARD: "{}", "bed-1": "", "bed-2": ""})
+
+
+def test_what_is_older_than_a_day_is_forgotten_and_the_rest_is_not(journal: Journal) -> None:
+    telling = Telling()
+    fill(journal, telling, 5)
+    before = journal.head()
+    head = journal.forget_before(3 * DAY_MS, who="nightly", now_ms=telling.now_ms)
+    assert [event.event_time_ms // DAY_MS for event in journal.events("bed-1")] == [3, 4, 5]
+    assert journal.verify(before) == Verified(head)
+    assert journal.forget_before(3 * DAY_MS, who="nightly", now_ms=telling.now_ms) == head
+    fill(journal, telling, 1)  # whose numbers go on
+    assert isinstance(journal.verify(head), Verified)
+
+
+def test_what_a_restart_needs_is_never_forgotten(journal: Journal) -> None:
+    telling = Telling()
+    batches = [telling.second("bed-1") for _ in range(3)]
+    head = journal.append(batches[0])
+    assert journal.forget_before(DAY_MS, who="nightly", now_ms=DAY_MS) == head
+    journal.append(batches[1], {WARD: "{}"})
+    journal.append(batches[2])
+    journal.forget_before(DAY_MS, who="nightly", now_ms=DAY_MS)
+    assert journal.resume() == ({WARD: "{}"}, batches[2])
+    assert list(journal.events("bed-1")) == [batches[1][1], batches[2][1]]
+
+
+def test_an_open_record_and_an_unsent_message_outlive_their_day(journal: Journal) -> None:
+    telling = Telling()
+    fill(journal, telling, 1)
+    journal.append(telling.alert("bed-1") + telling.alert("bed-2", is_closed=True))
+    fill(journal, telling, 2)
+    (opened,) = journal.records()
+    day_3 = 3 * DAY_MS
+    journal.forget_before(day_3, who="nightly", now_ms=telling.now_ms)
+    assert journal.records() == [opened]
+    assert [len(list(journal.events(bed))) for bed in ("bed-1", "bed-2")] == [3, 3]
+    for delivery in journal.outbox.claim(now_ms=telling.now_ms):
+        journal.outbox.sent(delivery, now_ms=telling.now_ms)
+    journal.append(telling.closing(opened.record))
+    fill(journal, telling, 1)
+    journal.forget_before(4 * DAY_MS, who="nightly", now_ms=telling.now_ms)
+    assert journal.records(closed=True) == []
+    assert isinstance(journal.verify(), Verified)
+
+
+def test_a_patient_who_was_long_away_goes_on_with_the_next_number(journal: Journal) -> None:
+    telling = Telling()
+    journal.append(telling.alert("bed-2"))  # whose message is not sent
+    away = telling.second("bed-2")
+    journal.append(away)
+    for _ in range(3):
+        telling.now_ms += DAY_MS
+        journal.append(telling.second("bed-1"), {WARD: "{}", "bed-2": "{}"})
+    journal.forget_before(telling.now_ms, who="nightly", now_ms=telling.now_ms)
+    assert [event.seq for event in journal.events("bed-2")] == [1, 2]
+    back = telling.second("bed-2")
+    journal.append(back)
+    assert list(journal.events("bed-2"))[2:] == back[1:]
+    with pytest.raises(LogError, match="event 3 of 'bed-2' was forgotten, and comes again"):
+        journal.append(away[1:])
+    assert isinstance(journal.verify(), Verified)
+
+
+def test_landmarks_are_erased_and_forgotten_too(address: str) -> None:
+    from mien.monitor.landmarks import Landmarks
+
+    telling = Telling()
+    with Journal.open(address, JournalSettings(keep_landmarks=True)) as journal:
+        journal.append(telling.second("bed-1", "bed-2"), {WARD: "{}"})
+        frames = [Landmarks(bed, at, b"123") for bed in ("bed-1", "bed-2") for at in (1000, 2000)]
+        journal.landmarks.keep(frames, now_ms=2000)
+        journal.erase("bed-1", who="admin", why="asked", time_ms=1, snapshot={WARD: "{}"})
+        assert journal.landmarks.read("bed-1", from_ms=0, to_ms=9000) == []
+        journal.forget_before(2000, who="nightly", now_ms=telling.now_ms)
+        assert journal.landmarks.read("bed-2", from_ms=0, to_ms=9000) == frames[3:]

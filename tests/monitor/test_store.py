@@ -1,0 +1,192 @@
+"""A store that fails says so, holds nothing half-written, and takes the same again."""
+
+from __future__ import annotations
+
+import resource
+import sqlite3
+import stat
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing, contextmanager
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from mien.errors import InputError, StoreError
+from mien.monitor.journal import Journal
+from mien.monitor.settings import JournalSettings
+from mien.monitor.store import open_store
+from mien.monitor.verification import Verified
+from tests.monitor.postgres import Server
+from tests.monitor.telling import Telling
+
+HASTY = JournalSettings(busy_timeout_s=0.2)
+
+
+@contextmanager
+def no_room_on_the_disk(path: Path) -> Iterator[None]:
+    """No file may grow beyond what this one has now."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    size = sum(file.stat().st_size for file in path.parent.iterdir())
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+def test_a_full_disk_is_told_and_the_same_batch_goes_in_later(tmp_path: Path) -> None:
+    telling = Telling()
+    with Journal.open(tmp_path / "ward.db") as journal:
+        head = journal.append(telling.second("bed-1"))
+        batch = telling.second(*(f"bed-{n}" for n in range(2, 900)))
+        with no_room_on_the_disk(tmp_path / "ward.db"):
+            with pytest.raises(StoreError, match="ward.db cannot be written now: .* half-written"):
+                journal.append(batch)
+            assert journal.head() == head
+        journal.append(batch)
+        assert journal.resume()[1][2:] == batch
+        assert isinstance(journal.verify(head), Verified)
+
+
+def test_a_locked_file_is_told_and_the_same_batch_goes_in_later(tmp_path: Path) -> None:
+    telling = Telling()
+    with Journal.open(tmp_path / "ward.db", HASTY) as journal:
+        batch = telling.second("bed-1")
+        with closing(sqlite3.connect(tmp_path / "ward.db", isolation_level=None)) as other:
+            other.execute("BEGIN IMMEDIATE")
+            with pytest.raises(StoreError, match="cannot be written now: database is locked"):
+                journal.append(batch)
+            assert journal.resume() == (None, [])  # reading goes on
+        journal.append(batch)
+        assert journal.resume()[1] == batch
+
+
+@pytest.mark.slow
+def test_a_locked_database_is_told_and_the_same_batch_goes_in_later(server: Server) -> None:
+    address = server.new_database()
+    telling = Telling()
+    with Journal.open(address, HASTY) as journal:
+        batch = telling.second("bed-1")
+        with psycopg.connect(address) as other:
+            other.execute("SELECT * FROM meta FOR UPDATE")
+            with pytest.raises(StoreError, match="cannot be written now: .* lock timeout"):
+                journal.append(batch)
+        journal.append(batch)
+        assert journal.resume()[1] == batch
+
+
+@pytest.mark.slow
+def test_a_lost_connection_is_told_and_the_same_batch_goes_in_later(server: Server) -> None:
+    address = server.new_database()
+    telling = Telling()
+    with Journal.open(address, HASTY) as journal:
+        head = journal.append(telling.second("bed-1"))
+        batch = telling.second("bed-1")
+        server.stop()
+        for _ in range(2):
+            with pytest.raises(StoreError, match="cannot be written now"):
+                journal.append(batch)
+        with pytest.raises(StoreError, match="cannot be read now"):
+            journal.verify()
+        server.start()
+        journal.append(batch)
+        assert journal.resume()[1][2:] == batch
+        assert isinstance(journal.verify(head), Verified)
+
+
+@pytest.mark.slow
+def test_a_connection_lost_in_the_middle_of_writing_leaves_nothing(server: Server) -> None:
+    address = server.new_database()
+    with Journal.open(address) as journal:
+        head = journal.append(Telling().second("bed-1"))
+    with (
+        closing(open_store(address)) as store,
+        pytest.raises(StoreError, match="terminating connection"),
+        store.writing() as connection,
+    ):
+        connection.exec_driver_sql("DELETE FROM events")
+        with psycopg.connect(address, autocommit=True) as other:
+            other.execute(
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+                "WHERE pid <> pg_backend_pid() AND datname = current_database()"
+            )
+        connection.exec_driver_sql("SELECT 1")
+    with Journal.open(address) as journal:
+        assert journal.verify() == Verified(head)
+
+
+@pytest.mark.slow
+def test_a_commit_is_on_the_disk_whatever_the_server_is_set_to(server: Server) -> None:
+    address = server.new_database()
+    with psycopg.connect(address, autocommit=True) as connection:
+        name = connection.info.dbname
+        connection.execute(f"ALTER DATABASE {name} SET synchronous_commit = off")
+    with closing(open_store(address)) as store, store.writing() as connection:
+        shown = connection.exec_driver_sql("SHOW synchronous_commit").scalar()
+    assert shown == "on"
+
+
+def test_a_commit_is_on_the_disk_and_the_file_its_owner_s(tmp_path: Path) -> None:
+    with closing(open_store(tmp_path / "ward.db")) as store, store.reading() as connection:
+        asked = ("journal_mode", "synchronous", "foreign_keys", "secure_delete")
+        found = [connection.exec_driver_sql(f"PRAGMA {name}").scalar() for name in asked]
+        assert found == ["wal", 2, 1, 1]
+        modes = {stat.S_IMODE(file.stat().st_mode) for file in tmp_path.iterdir()}
+        assert modes == {0o600}
+
+
+def test_a_file_that_is_no_database_is_left_alone(tmp_path: Path) -> None:
+    (tmp_path / "notes.txt").write_text("x" * 4096)
+    with pytest.raises(StoreError, match="notes.txt cannot be written now: file is not a database"):
+        Journal.open(tmp_path / "notes.txt")
+    assert (tmp_path / "notes.txt").read_text() == "x" * 4096
+    with pytest.raises(StoreError, match=r"cannot write .*nowhere/ward.db: No such file"):
+        Journal.open(tmp_path / "nowhere" / "ward.db")
+
+
+@pytest.mark.parametrize(
+    ("address", "why"),
+    [
+        ("mysql://nurse:secret@host/ward", "a journal is the path of a file or postgresql://"),
+        ("sqlite://", "a journal in memory would be lost"),
+        ("sqlite:///:memory:", "a journal in memory would be lost"),
+        ("postgresql://nurse:secret@host:port/ward", "a journal is the path of a file or"),
+    ],
+)
+def test_other_addresses_are_refused_without_their_passwords(address: str, why: str) -> None:
+    with pytest.raises(InputError, match=why) as told:
+        Journal.open(address)
+    assert "secret" not in str(told.value)
+
+
+def test_a_server_that_does_not_answer_is_named_without_its_password() -> None:
+    with pytest.raises(StoreError, match="postgresql://127.0.0.1:9/ward cannot be") as told:
+        Journal.open("postgresql://nurse:secret@127.0.0.1:9/ward?password=secret")
+    assert "secret" not in str(told.value)
+
+
+def test_a_file_s_address_may_be_written_as_sqlite(tmp_path: Path) -> None:
+    batch = Telling().second("bed-1")
+    with Journal.open(f"sqlite:///{tmp_path}/ward.db") as journal:
+        journal.append(batch)
+    with Journal.open(tmp_path / "ward.db") as journal:
+        assert journal.resume()[1] == batch
+
+
+def test_notes_and_events_written_at_once_make_one_chain(address: str) -> None:
+    with Journal.open(address) as journal:
+
+        def note(number: int) -> None:
+            journal.note({"number": number}, time_ms=number, patient=f"bed-{number % 3}")
+
+        telling = Telling()
+        with ThreadPoolExecutor(3) as pool:
+            noted = [pool.submit(note, number) for number in range(12)]
+            for _ in range(8):
+                journal.append(telling.second("bed-0", "bed-1"))
+        for one in noted:
+            one.result()
+        assert journal.verify() == Verified(journal.head())
+        assert journal.head().position == 20
