@@ -284,7 +284,7 @@ def _measured(state: Appraisal, features: Features, rules: AppraisalSettings) ->
         p_above=_above(own.p, features.p),
         expressive_share=_share(state.expressions, rules),
         negative=None if is_unseen else state.negative.probability,
-        negative_s=0 if is_unseen else state.negative.likely_s,
+        negative_s=state.negative.likely_s,
         r_above=_above(own.r, features.r),
         risen=(rise.fired_at if has_fired else rise.cusum.level) if own.is_ready else None,
         has_fired=has_fired,
