@@ -1,88 +1,38 @@
 """The Appraisal machine: windows in, a score a second with its reasons out."""
 
-import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import replace
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from pydantic import TypeAdapter
 
 from mien.risk.action_units import REGIONS
-from mien.risk.appraisal import Appraisal, initial, quantile, step
+from mien.risk.appraisal import initial, quantile, step
 from mien.risk.events import (
     BaselineChanged,
     Body,
     ConditionChanged,
-    Event,
     LearningRestarted,
-    Said,
-    Scored,
     SignalChanged,
-    Term,
     Tick,
     WindowClosed,
-    to_line,
 )
-from mien.risk.quality import quality_of
-from mien.risk.settings import AppraisalSettings, WatchSettings
-
-SETTINGS = WatchSettings()
-QUICK = WatchSettings(appraisal=AppraisalSettings(learn_s=60))  # a baseline after a minute
-STILL = tuple(0.1 * place for place in range(len(REGIONS)))
-
-Fed = tuple[Appraisal, list[Said]]
-
-
-def window(p: float | None = 0.0, **changed: object) -> WindowClosed:
-    good = WindowClosed(10, 10, 10, 0.0, 0, (0.0,) * 6, False, p, 0.1, None, STILL)
-    return replace(good, **changed)  # type: ignore[arg-type]
-
-
-TURNED = window(None, in_pose=0, r=None, action_units=None, regions=None)  # a face, unusable
-NO_FACE = replace(TURNED, with_face=0, jitter=None)
-
-
-def event(body: Body, at_ms: int) -> Event:
-    return Event("a", 1, at_ms, at_ms, "c", body)
-
-
-def feed(
-    state: Appraisal,
-    windows: Iterable[WindowClosed],
-    rules: WatchSettings = SETTINGS,
-    *,
-    after_s: int = 0,
-) -> Fed:
-    """One window a second, the first `after_s` seconds later than next."""
-    said: list[Said] = []
-    at_ms = (state.at_ms or 0) + 1000 * after_s
-    for body in windows:
-        at_ms += 1000
-        state, new = step(state, event(body, at_ms), rules)
-        said += new
-    return state, said
-
-
-def told(state: Appraisal, body: Body, rules: WatchSettings = SETTINGS) -> Appraisal:
-    return step(state, event(body, state.at_ms or 0), rules)[0]
-
-
-def scores(said: list[Said]) -> list[Scored]:
-    return [body for _, body in said if isinstance(body, Scored)]
-
-
-def terms(scored: Scored) -> dict[str, Term]:
-    return {term.name: term for term in scored.terms}
-
-
-def ready(p: float = 0.0, rules: WatchSettings = QUICK, **changed: object) -> Appraisal:
-    state, _ = feed(initial(), [window(p, **changed)] * 65, rules)
-    assert state.own.is_ready
-    return state
-
+from tests.risk.windows import (
+    NO_FACE,
+    QUICK,
+    SETTINGS,
+    STILL,
+    TURNED,
+    event,
+    feed,
+    ready,
+    scores,
+    terms,
+    told,
+    window,
+)
 
 # --- When there is a score ----------------------------------------------------
 
@@ -374,158 +324,3 @@ def test_learning_anew_forgets_the_baseline_and_the_sum_counted_from_it() -> Non
     last = scores(feed(anew, [window(2.9)], QUICK)[1])[-1]
     assert last.baseline == "LEARNING" and terms(last)["P"].value == 2.9
     assert terms(last)["E"].value is not None  # what needs no baseline goes on
-
-
-# --- Laws ---------------------------------------------------------------------
-
-
-@st.composite
-def any_windows(draw: st.DrawFn) -> WindowClosed:
-    frames = draw(st.sampled_from([0, 3, 8, 10, 10, 10, 10]))
-    with_face = draw(st.sampled_from([frames, frames, frames, frames // 2, 0]))
-    in_pose = draw(st.sampled_from([with_face, with_face, with_face, with_face // 2, 0]))
-    is_seen = in_pose > 0
-    return WindowClosed(
-        frames=frames,
-        with_face=with_face,
-        in_pose=in_pose,
-        jitter=draw(st.sampled_from([0.0, 0.005])) if with_face else None,
-        skew_ms=0,
-        action_units=(0.0,) * 6 if is_seen else None,
-        mouth_is_speaking=draw(st.booleans()),
-        p=draw(st.floats(0, 16)) if is_seen else None,
-        r=draw(st.none() | st.floats(0, 5)) if is_seen else None,
-        negative=draw(st.none() | st.floats(0, 1)) if is_seen else None,
-        regions=STILL if is_seen else None,
-    )
-
-
-@st.composite
-def streams(draw: st.DrawFn) -> list[Event]:
-    """Stretches of one window each, with jumps in time, and what else the machine reads."""
-    found: list[Event] = []
-    at_ms = 0
-    others = st.sampled_from(
-        [
-            CONCERN,
-            ConditionChanged("concern", False, "MEDIUM"),
-            SignalChanged("PAUSED"),
-            SignalChanged("LIVE"),
-            LearningRestarted("ann"),
-        ]
-    )
-    for _ in range(draw(st.integers(1, 12))):
-        body = draw(any_windows())
-        for _ in range(draw(st.integers(1, 40))):
-            at_ms += 1000
-            found.append(event(body, at_ms))
-        at_ms += 1000 * draw(st.sampled_from([0, 0, 0, 1, 5, 30, 400]))
-        if draw(st.booleans()):
-            found.append(event(draw(others), at_ms))
-    return found
-
-
-VERY_QUICK = WatchSettings(appraisal=AppraisalSettings(learn_s=20, e_least_s=20, c_block_s=5))
-
-
-def run(state: Appraisal, stream: Iterable[Event]) -> Fed:
-    said: list[Said] = []
-    for one in stream:
-        state, new = step(state, one, VERY_QUICK)
-        said += new
-    return state, said
-
-
-def lines(said: list[Said]) -> str:
-    return "\n".join(to_line(event(body, at_ms)) for at_ms, body in said)
-
-
-@given(streams())
-@settings(deadline=None, max_examples=40)
-def test_a_score_is_absent_exactly_when_quality_is_too_low_and_else_the_sum_of_its_terms(
-    stream: list[Event],
-) -> None:
-    _, said = run(initial(), stream)
-    windows = [one for one in stream if isinstance(one.body, WindowClosed)]
-    assert len(scores(said)) == len(windows)
-    for scored in scores(said):
-        assert (scored.score is None) == (scored.quality < 0.6)
-        if scored.score is not None:
-            assert scored.score == sum(term.weight for term in scored.terms)
-            is_ready = scored.baseline == "READY"
-            assert is_ready == (terms(scored)["B"].value is not None)
-
-
-@given(streams())
-@settings(deadline=None, max_examples=40)
-def test_quality_is_that_of_the_last_ten_seconds_windows_or_none(stream: list[Event]) -> None:
-    state, by_time = initial(), {}
-    empty = replace(NO_FACE, frames=0, skew_ms=None)
-    for one in stream:
-        state, said = step(state, one, VERY_QUICK)
-        if isinstance(one.body, WindowClosed):
-            by_time[one.event_time_ms] = one.body
-            last = range(one.event_time_ms - 9000, one.event_time_ms + 1, 1000)
-            wanted = quality_of([by_time.get(at, empty) for at in last], SETTINGS.signal)
-            assert scores(said)[0].quality == pytest.approx(wanted, abs=1e-6)
-
-
-@given(streams(), st.data())
-@settings(deadline=None, max_examples=40)
-def test_the_same_windows_give_the_same_bytes_through_a_restart_too(
-    stream: list[Event], data: st.DataObject
-) -> None:
-    adapter = TypeAdapter(Appraisal)
-    whole = lines(run(initial(), stream)[1])
-    assert lines(run(initial(), stream)[1]) == whole
-    cut = data.draw(st.integers(0, len(stream)))
-    half, before = run(initial(), stream[:cut])
-    again = adapter.validate_json(adapter.dump_json(half))
-    assert again == half
-    assert lines(before + run(again, stream[cut:])[1]) == whole
-
-
-@given(streams())
-@settings(deadline=None, max_examples=30)
-def test_a_step_leaves_the_state_it_was_given_as_it_was(stream: list[Event]) -> None:
-    adapter, state = TypeAdapter(Appraisal), initial()
-    for one in stream:
-        before = adapter.dump_json(state)
-        after, _ = step(state, one, VERY_QUICK)
-        assert adapter.dump_json(state) == before
-        state = after
-
-
-def a_day(seed: int) -> Iterator[WindowClosed]:
-    """86,400 windows: rest and expressions, restlessness, a turned head, a face that goes."""
-    chance = np.random.default_rng(seed)
-    kinds = chance.choice(4, size=1440, p=[0.8, 0.1, 0.05, 0.05])
-    for kind in kinds:
-        p = np.clip(chance.normal([0.5, 5.0, 0, 0][kind], 0.6, 60), 0, 16).round(4).tolist()
-        r = chance.gamma(2, 0.05, 60).round(4).tolist()
-        negative = chance.beta(2, 5, 60).round(4).tolist()
-        moved = (chance.normal(0, 0.01, (60, len(REGIONS))) + STILL).round(4).tolist()
-        for second in range(60):
-            if kind >= 2:
-                yield TURNED if kind == 2 else NO_FACE
-                continue
-            yield window(
-                p[second], r=r[second], negative=negative[second], regions=tuple(moved[second])
-            )
-
-
-@pytest.mark.slow
-def test_a_day_takes_bounded_memory_and_little_time(capsys: pytest.CaptureFixture[str]) -> None:
-    state, adapter, sizes, spent_s = initial(), TypeAdapter(Appraisal), [], 0.0
-    windows = list(a_day(0))
-    for start in range(0, len(windows), 3600):
-        began = time.process_time()
-        state, _ = feed(state, windows[start : start + 3600])
-        spent_s += time.process_time() - began
-        sizes.append(len(adapter.dump_json(state)))
-    with capsys.disabled():
-        each_us = 1e6 * spent_s / len(windows)
-        print(f"\n{len(windows)} windows: {each_us:.0f} µs each, state {max(sizes)} bytes of JSON")
-    assert max(sizes) < 64_000
-    assert sizes[-1] < 1.5 * sizes[2]  # no longer than after three hours
-    assert each_us < 1000
