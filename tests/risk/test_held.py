@@ -165,6 +165,29 @@ def test_a_clock_that_is_set_right_again_is_followed() -> None:
     assert held.counts.clocks == 1
 
 
+def test_a_stream_whose_first_frame_is_from_another_day_is_watched_all_the_same() -> None:
+    for odd_ms in (DAY_MS, -DAY_MS):
+        odd = frame(DAY_MS + odd_ms, received_ms=DAY_MS)
+        held, seconds = cut_all([odd, *frames(CALM, 86_400, 86_430)])
+        assert [at for at, inside in seconds if inside][-1] == (86_400 + 27) * 1000
+        assert len(held.frames) <= 31
+
+
+@pytest.mark.parametrize("delay_ms", [0, 60_000])
+def test_what_is_sent_again_is_no_other_clock(delay_ms: int) -> None:
+    """After a restart or an outage, all at once."""
+    stream = frames(CALM, 0, 120)
+    again = [
+        replace(
+            one, received_time_ms=one.received_time_ms if not delay_ms else 60_000 + delay_ms + at
+        )
+        for at, one in enumerate(stream[:600])
+    ]
+    held, seconds = cut_all([*stream[:600], *again, *stream[600:]])
+    assert seconds == cut_all(stream)[1]
+    assert held.counts.clocks == 0 and held.offset_ms == 0
+
+
 def test_a_clock_that_stands_still_closes_nothing_and_holds_one_frame() -> None:
     held, seconds = cut_all([frame(5000, received_ms=at) for at in range(5000, 95_000, 33)])
     assert seconds == [] and len(held.frames) == 1

@@ -237,6 +237,22 @@ def test_a_camera_that_starts_again_in_1970_is_back_in_10_s_with_a_wrong_clock()
     assert [signal for _, signal, _ in signals(said)] == ["LIVE"]
 
 
+def test_after_a_restart_a_clock_that_was_set_back_is_still_followed() -> None:
+    host = frames(CALM, 100, 200)
+    stream = list(
+        replace(one, event_time_ms=one.event_time_ms - (60_000 if number >= 300 else 0))
+        for number, one in enumerate(host)
+    )
+    at = next(n for n, one in enumerate(stream) if one.received_time_ms >= 170_000)
+    before, said = played(stream[:at])
+    assert before.held.offset_ms == 60_000
+    logged = [event(body, at_ms) for at_ms, body in windows(said)]
+    after, said = played(stream[at:], played(logged)[0])
+    told = [window.frames for _, window in windows(said)]
+    assert len(told) == 30 and told[3:] == [10] * 27  # the first were held when the host died
+    assert after.held.counts.late == 0
+
+
 def test_while_paused_the_signal_is_not_told_and_afterwards_as_it_is() -> None:
     stream = with_ticks([*frames(CALM, 0, 30), *frames(None, 30, 120)])
     pause = event(Paused("ann", "care", 60_000), 10_500)

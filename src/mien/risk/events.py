@@ -161,13 +161,14 @@ class WindowClosed:
     with_face: int
     in_pose: int  # with a face that is not turned too far
     jitter: float | None
-    skew_ms: int | None  # median of received minus event time
+    skew_ms: int | None  # median of received minus the stream's own time
     action_units: tuple[float, ...] | None  # EWMA of 0-5 each, order of action_units.UNITS
     mouth_is_speaking: bool
     p: float | None  # 0-16, of the smoothed units
     r: float | None  # restlessness: rad/s of the head plus distances/s of the points
     negative: float | None  # 0-1
-    regions: tuple[float, ...] | None  # mean position a region, order of action_units.REGIONS
+    regions: tuple[float, ...] | None  # mean height a region, order of action_units.REGIONS
+    clock_offset_ms: int = 0  # what these times add to the stream's clock since that was set back
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,16 +6,17 @@ of a second the earliest is kept, at once, so that a flood of frames holds no mo
 
 A stream has a clock, which may jump: a camera starts again in 1970, or is set right. Frames that
 are far from all others are held apart, as another clock. When it goes on and the old one does
-not, it is taken up. Time then goes on from where it was, never back: what is counted in seconds
-downstream would else wait for days. `offset_ms` is what that adds to the stream's own clock; how
-far that clock is off is told by the skew, which is measured on it alone.
+not, it is taken up. Frames that are sent again, as after a restart, are no other clock: they are
+as old as before, or come faster than time goes. Time then goes on from where it was, never back:
+what is counted in seconds downstream would else wait for days. `offset_ms` is what that adds to
+the stream's own clock; how far that clock is off is told by the skew, measured on it alone.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from mien.risk.events import Event, Face, FrameMeasured
+from mien.risk.events import Event, Face, FrameMeasured, WindowClosed
 from mien.risk.settings import SignalSettings, to_ms
 
 SECOND_MS = 1000
@@ -48,6 +49,7 @@ class Rival:
     frames: tuple[Frame, ...]
     first_ms: int
     newest_ms: int
+    begun_ms: int  # when the first to come was received
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +57,7 @@ class Held:
     frames: tuple[Frame, ...] = ()  # by time, at most one of each tenth of a second
     newest_ms: int | None = None
     closed_ms: int | None = None  # the seconds before this are told
+    skew_ms: int | None = None  # of the frame that came last
     offset_ms: int = 0
     empty_s: int = 0  # seconds without a frame that were told last, one after another
     rival: Rival | None = None
@@ -69,15 +72,23 @@ def hold(held: Held, event: Event, settings: SignalSettings) -> Held:
     frame = Frame(own_ms + held.offset_ms, event.received_time_ms - own_ms, event.body.face)
     if held.newest_ms is not None:
         if frame.time_ms - held.newest_ms > to_ms(settings.clock_jump_s):
-            return _strange(held, frame, settings, is_late=False)
+            return _ahead(held, frame, settings)
         if frame.time_ms < held.newest_ms - to_ms(settings.lateness_s):
-            return _strange(held, frame, settings, is_late=True)
+            return _late(held, frame, settings)
     if held.closed_ms is not None and frame.time_ms < held.closed_ms:
-        return _strange(held, frame, settings, is_late=True)
+        return _late(held, frame, settings)
     frames, counts = _with_frame(held.frames, frame, held.counts, settings)
     newest_ms = frame.time_ms if held.newest_ms is None else max(held.newest_ms, frame.time_ms)
     rival = held.rival
-    held = Held(frames, newest_ms, held.closed_ms, held.offset_ms, held.empty_s, None, counts)
+    held = Held(
+        frames,
+        newest_ms,
+        held.closed_ms,
+        frame.skew_ms,
+        held.offset_ms,
+        held.empty_s,
+        counts=counts,
+    )
     return held if rival is None else _with_fitting(held, rival, settings)
 
 
@@ -128,29 +139,45 @@ def _goes_before(one: Frame, other: Frame) -> bool:
     return repr(one.face) < repr(other.face)
 
 
-def _strange(held: Held, frame: Frame, settings: SignalSettings, *, is_late: bool) -> Held:
-    """A frame of another clock, or a late one. Nobody can tell before more have come."""
-    own = Frame(frame.time_ms - held.offset_ms, frame.skew_ms, frame.face)
-    rival, counts = held.rival, held.counts
-    if rival is None or abs(own.time_ms - rival.newest_ms) > to_ms(settings.clock_jump_s):
-        rival = Rival((own,), own.time_ms, own.time_ms)
-    else:
-        frames, _ = _with_frame(rival.frames, own, counts, settings)
-        first_ms, newest_ms = min(rival.first_ms, own.time_ms), max(rival.newest_ms, own.time_ms)
-        rival = Rival(frames, first_ms, newest_ms)
-    if is_late:
-        counts = replace(counts, late=counts.late + 1)
-    else:
-        counts = replace(counts, ahead=counts.ahead + 1)
-    held = replace(held, rival=rival, counts=counts)
-    # After a gap no frame is lost, so it is not waited for longer than for any frame's second.
-    waited_s = settings.clock_taken_s if is_late else settings.lateness_s
-    if rival.newest_ms - rival.first_ms < to_ms(waited_s):
+def _late(held: Held, frame: Frame, settings: SignalSettings) -> Held:
+    """Dropped and counted; unless another clock has begun, which only more frames can tell."""
+    held = replace(held, counts=replace(held.counts, late=held.counts.late + 1))
+    is_as_old_as_ever = held.skew_ms is not None and abs(frame.skew_ms - held.skew_ms) <= to_ms(
+        settings.clock_jump_s
+    )
+    if is_as_old_as_ever:
         return held
-    return _taken_up(held, rival, clocks=int(is_late))
+    rival = _joined(held, frame, settings)
+    host_ms = frame.time_ms - held.offset_ms + frame.skew_ms - rival.begun_ms
+    if not _goes_on(rival, settings) or host_ms < to_ms(settings.clock_taken_s):
+        return replace(held, rival=rival)
+    counts = replace(held.counts, clocks=held.counts.clocks + 1)
+    return _taken_up(replace(held, counts=counts), rival)
 
 
-def _taken_up(held: Held, rival: Rival, *, clocks: int) -> Held:
+def _ahead(held: Held, frame: Frame, settings: SignalSettings) -> Held:
+    """After a gap, of another clock, or an error. After a gap none is lost by waiting, since
+    its second would not be complete any sooner."""
+    held = replace(held, counts=replace(held.counts, ahead=held.counts.ahead + 1))
+    rival = _joined(held, frame, settings)
+    return _taken_up(held, rival) if _goes_on(rival, settings) else replace(held, rival=rival)
+
+
+def _joined(held: Held, frame: Frame, settings: SignalSettings) -> Rival:
+    """The other clock with one frame more; a new one if it does not fit that either."""
+    own, rival = replace(frame, time_ms=frame.time_ms - held.offset_ms), held.rival
+    if rival is None or abs(own.time_ms - rival.newest_ms) > to_ms(settings.clock_jump_s):
+        return Rival((own,), own.time_ms, own.time_ms, own.time_ms + own.skew_ms)
+    frames, _ = _with_frame(rival.frames, own, held.counts, settings)
+    first_ms, newest_ms = min(rival.first_ms, own.time_ms), max(rival.newest_ms, own.time_ms)
+    return Rival(frames, first_ms, newest_ms, rival.begun_ms)
+
+
+def _goes_on(rival: Rival, settings: SignalSettings) -> bool:
+    return rival.newest_ms - rival.first_ms >= to_ms(settings.lateness_s)
+
+
+def _taken_up(held: Held, rival: Rival) -> Held:
     """Go on with the other clock, at its own time where that is not in what was already told.
 
     Else time goes on by the host's clock, from when its first frame was received.
@@ -161,13 +188,14 @@ def _taken_up(held: Held, rival: Rival, *, clocks: int) -> Held:
         host_ms = first.time_ms + first.skew_ms
         offset_ms = _second(max(host_ms, begin_ms)) - _second(first.time_ms)
     moved = tuple(replace(one, time_ms=one.time_ms + offset_ms) for one in rival.frames)
+    before = tuple(one for one in held.frames if one.time_ms < moved[0].time_ms)
     return replace(
         held,
-        frames=held.frames + moved,
+        frames=before + moved,
         newest_ms=rival.newest_ms + offset_ms,
+        skew_ms=moved[-1].skew_ms,
         offset_ms=offset_ms,
         rival=None,
-        counts=replace(held.counts, clocks=held.counts.clocks + clocks),
     )
 
 
@@ -183,11 +211,16 @@ def _second(time_ms: int) -> int:
     return time_ms // SECOND_MS * SECOND_MS
 
 
-def told(held: Held, end_ms: int, *, is_empty: bool) -> Held:
+def told(held: Held, end_ms: int, window: WindowClosed) -> Held:
     """As after a second that was told before a restart."""
-    frames = tuple(frame for frame in held.frames if frame.time_ms >= end_ms)
-    empty_s = held.empty_s + 1 if is_empty else 0
-    return replace(held, frames=frames, closed_ms=end_ms, empty_s=empty_s)
+    return replace(
+        held,
+        frames=tuple(frame for frame in held.frames if frame.time_ms >= end_ms),
+        closed_ms=end_ms,
+        skew_ms=held.skew_ms if window.skew_ms is None else window.skew_ms,
+        offset_ms=window.clock_offset_ms,
+        empty_s=0 if window.frames else held.empty_s + 1,
+    )
 
 
 def cut(held: Held, settings: SignalSettings) -> tuple[Held, list[tuple[int, tuple[Frame, ...]]]]:

@@ -45,6 +45,7 @@ def window_of(
     before: WindowClosed | None,
     smoothed: Smoothed | None,
     settings: WatchSettings,
+    clock_offset_ms: int = 0,
 ) -> WindowClosed:
     """The window of some frames, in order, all of the second before `end_ms`."""
     with_face = [frame for frame in frames if frame.face is not None]
@@ -66,6 +67,7 @@ def window_of(
         r=r,
         negative=_mean([face.negative for face in posed if face.negative is not None]),
         regions=_region_heights(posed) if posed else None,
+        clock_offset_ms=clock_offset_ms,
     )
 
 

@@ -99,7 +99,7 @@ def _framed(
     said: list[Said] = []
     for end_ms, frames in seconds:
         before = state.recent[-1] if state.recent else None
-        window = window_of(end_ms, frames, before, state.smoothed, settings)
+        window = window_of(end_ms, frames, before, state.smoothed, settings, state.held.offset_ms)
         state, more = _windowed(state, end_ms, window, settings.signal)
         said += [(end_ms, window), *more]
     return state, said
@@ -111,7 +111,7 @@ def _restored(
     held = state.held
     if held.closed_ms is not None and end_ms <= held.closed_ms:
         return state, []
-    state = replace(state, held=told(held, end_ms, is_empty=window.frames == 0))
+    state = replace(state, held=told(held, end_ms, window))
     return _windowed(state, end_ms, window, settings.signal)
 
 
