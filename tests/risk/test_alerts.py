@@ -391,6 +391,29 @@ def test_evidence_of_vitals_names_the_news2_which_weighs_nothing() -> None:
     assert (term.name, term.value, term.limit, term.weight) == ("NEWS2", 9.0, 7.0, 0)
 
 
+def test_evidence_has_the_levels_of_the_last_5_min_and_no_older() -> None:
+    bed = Bed().live()
+    bed.seconds(16, 3)
+    bed.seconds(61, 0)
+    bed.seconds(400, 0)
+    bed.seconds(21, 5)
+    told = bed.record().evidence
+    assert told is not None
+    assert [level for _, level in told.levels] == ["CALM", "WATCH"]
+    assert told.levels[0][0] < bed.record().onset_ms - 300_000 < told.levels[1][0]
+
+
+def test_a_stalled_stream_has_no_quality_left() -> None:
+    bed = Bed().live()
+    bed.seconds(10, 0)
+    bed.hear(technical("stalled"))
+    bed.ticks(1)
+    told = bed.record("stalled").evidence
+    assert told is not None
+    assert (told.quality, told.score) == (0.0, None)
+    assert [(term.name, term.value, term.limit) for term in told.terms] == [("stalled", 10.0, 10.0)]
+
+
 def test_no_text_says_pain_score_or_in_pain() -> None:
     words = [*evidence.TITLES.values(), *evidence.TERMS.values(), *evidence.CLEARS_WHEN.values()]
     for forbidden in ("pain score", "in pain", "RASS", "depressed", "probability"):

@@ -207,7 +207,7 @@ def _explained(state: Alert, rule: str, now: Now) -> Evidence:
         terms = tuple(t.term for t in state.technical if t.cause.rule == rule)
     else:
         terms = evidence.patient_terms(rule, state.history, state.conditions, now.config)
-    return evidence.evidence_of(rule, state.history, terms, now.config)
+    return evidence.evidence_of(rule, state.history, terms, now.time_ms, now.config)
 
 
 def _counted(state: Alert, record: Record, now: Now) -> Alert:

@@ -53,6 +53,7 @@ CANNOT_KNOW = (
 CANNOT_KNOW_TECHNICAL = "How the patient is: meanwhile nothing, or not enough, is seen."
 
 
+Levels = tuple[tuple[int, Level], ...]  # (since_ms, level), rising
 Row = tuple[int | float | None, ...]  # (time_ms, p, r, negative, quality, score)
 
 
@@ -63,7 +64,7 @@ class History:
     rows: tuple[Row, ...] = ()  # rising in time
     window: WindowClosed | None = None  # the newest
     scored: Scored | None = None  # the newest
-    levels: tuple[tuple[int, Level], ...] = ()  # (since_ms, level), rising
+    levels: Levels = ()
 
 
 def remember(history: History, event: Event) -> History:
@@ -82,18 +83,24 @@ def remember(history: History, event: Event) -> History:
 
 
 def remember_level(history: History, time_ms: int, level: Level) -> History:
-    """What was shown since when; the level before the 5 min begin is needed too."""
-    levels = history.levels
-    while len(levels) > 1 and levels[1][0] <= time_ms - LEVELS_MS:
+    """What was shown since when."""
+    levels = (*_lately(history.levels, time_ms), (time_ms, level))
+    return replace(history, levels=levels)
+
+
+def _lately(levels: Levels, now_ms: int) -> Levels:
+    """Those of the last 5 min; the one in which they began is needed too."""
+    while len(levels) > 1 and levels[1][0] <= now_ms - LEVELS_MS:
         levels = levels[1:]
-    return replace(history, levels=(*levels, (time_ms, level)))
+    return levels
 
 
 def evidence_of(
-    rule: str, history: History, terms: tuple[Term, ...], config: WatchConfig
+    rule: str, history: History, terms: tuple[Term, ...], now_ms: int, config: WatchConfig
 ) -> Evidence:
-    """For a record of this rule that opens now."""
+    """For a record of this rule that opens now. A stream that has stopped has no quality left."""
     scored = history.scored
+    quality = 0.0 if scored is None or rule == "stalled" else scored.quality
     settings = config.settings
     limits = settings.signal.model_dump() | settings.conditions.model_dump()
     return Evidence(
@@ -101,8 +108,8 @@ def evidence_of(
         score=None if scored is None or is_technical(rule) else scored.score,
         regions=() if scored is None else scored.regions,
         before=history.rows,
-        quality=0.0 if scored is None else scored.quality,
-        levels=history.levels,
+        quality=quality,
+        levels=_lately(history.levels, now_ms),
         model_hash=config.model_hash,
         rules_hash=config.rules_hash,
         settings_hash=config.settings_hash,

@@ -74,6 +74,14 @@ def initial(config: WatchConfig) -> Watch:
     return Watch(config, {})
 
 
+def reconfigured(state: Watch, config: WatchConfig) -> Watch:
+    """From here on with other settings, another model or other rules; what was counted stays.
+
+    Keep a snapshot of it at once: a log goes on from a state of its own settings alone.
+    """
+    return replace(state, config=config)
+
+
 def new_bed(patient: str, state: Watch) -> Bed:
     """A bed that knows what holds for all of them."""
     begun = signal.initial()

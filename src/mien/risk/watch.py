@@ -42,6 +42,7 @@ from mien.risk.ward_state import (
     Watch,
     configured,
     initial,
+    reconfigured,
     rules_hash,
     without_patient,
 )
@@ -53,6 +54,7 @@ __all__ = [
     "configured",
     "gone_on",
     "initial",
+    "reconfigured",
     "rules_hash",
     "without_patient",
 ]
