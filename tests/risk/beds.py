@@ -93,3 +93,10 @@ def of(kind: type, said: list[Body]) -> list[Any]:
 def whys(said: list[Body]) -> list[str]:
     """What became of records and what was told, in order."""
     return [body.why for body in said if isinstance(body, RecordChanged | Notified)]
+
+
+def concerned(score: int = 5) -> Bed:
+    bed = Bed().live()
+    bed.hear(Tick())
+    bed.seconds(21, score)
+    return bed

@@ -1,61 +1,21 @@
 """Timers with hysteresis: the specification's table of conditions, row by row."""
 
-import itertools
-from typing import Any
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mien.risk import conditions
-from mien.risk.conditions import RULES, Conditions, condition, level_of
+from mien.risk.conditions import RULES, Conditions, level_of
 from mien.risk.events import (
     ConditionChanged,
-    Event,
     SignalChanged,
-    Tick,
-    VitalsGiven,
 )
-from tests.risk.beds import CONFIG, scored
+from tests.risk.patients import Patient
 
 TABLE = [  # rule, raise at, for s, clear at, for s
     ("watch", 3, 15, 1, 60),
     ("sustained", 4, 30, 2, 30),
     ("concern", 5, 20, 3, 30),
 ]
-
-
-class Patient:
-    """Drives one patient's conditions, a score a second."""
-
-    def __init__(self) -> None:
-        self.state = conditions.initial()
-        self.time_ms = 0
-        self.seq = itertools.count(1)
-        self.hear(SignalChanged("LIVE"))
-
-    def hear(self, body: Any, time_ms: int | None = None) -> list[Any]:
-        at_ms = self.time_ms if time_ms is None else time_ms
-        event = Event("a", next(self.seq), at_ms, at_ms, "", body)
-        self.state, said = conditions.step(self.state, event, CONFIG.settings)
-        return [body for _, body in said]
-
-    def score(self, score: int | None, seconds: int = 1, *, single_3: bool = False) -> list[Any]:
-        said = []
-        for _ in range(seconds):
-            self.time_ms += 1000
-            said += self.hear(scored(score, single_3=single_3))
-        return said
-
-    def tick(self, seconds: int = 1) -> list[Any]:
-        said = []
-        for _ in range(seconds):
-            self.time_ms += 1000
-            said += self.hear(Tick())
-        return said
-
-    def has(self, rule: str) -> bool:
-        return condition(self.state, rule).is_present
 
 
 def seconds_until(patient: Patient, rule: str, is_present: bool, score: int) -> int:
@@ -199,84 +159,6 @@ def test_the_level_follows_the_conditions(score: int, seconds: int, level: str) 
     assert level_of(patient.state, is_paused=True) == "UNKNOWN"
     patient.score(None, 10)
     assert level_of(patient.state, is_paused=False) == "UNKNOWN"
-
-
-def in_concern() -> Patient:
-    patient = Patient()
-    patient.tick()
-    patient.score(5, 21)
-    return patient
-
-
-def test_concern_with_a_high_news2_is_a_condition_of_its_own() -> None:
-    patient = in_concern()
-    patient.hear(VitalsGiven(6))
-    patient.score(5)
-    assert not patient.has("concern-vitals")
-    patient.hear(VitalsGiven(7))
-    assert patient.score(5) == [ConditionChanged("concern-vitals", True, "HIGH")]
-    assert patient.has("concern")
-
-
-def test_a_high_news2_without_concern_is_none() -> None:
-    patient = Patient()
-    patient.tick()
-    patient.hear(VitalsGiven(20))
-    patient.score(4, 60)
-    assert not patient.has("concern-vitals")
-
-
-def test_concern_with_vitals_ends_with_either() -> None:
-    ended = ConditionChanged("concern-vitals", False, "HIGH")
-    patient = in_concern()
-    patient.hear(VitalsGiven(9))
-    patient.score(5)
-    assert patient.hear(VitalsGiven(3), patient.time_ms + 1) == [ended]
-    patient = in_concern()
-    patient.hear(VitalsGiven(9))
-    patient.score(5)
-    assert ended in patient.score(3, 31)
-
-
-def test_a_news2_counts_for_4_h_of_the_hosts_time() -> None:
-    patient = in_concern()
-    patient.hear(VitalsGiven(9))
-    patient.score(5)
-    assert patient.has("concern-vitals")
-    taken_ms = patient.state.news2_ms
-    assert patient.hear(Tick(), taken_ms + 4 * 3600_000 - 1000) != [
-        ConditionChanged("concern-vitals", False, "HIGH")
-    ]
-    assert patient.has("concern-vitals")
-    patient.hear(Tick(), taken_ms + 4 * 3600_000)
-    assert not patient.has("concern-vitals")
-
-
-def test_a_news2_that_is_entered_late_does_not_replace_a_newer_one() -> None:
-    patient = in_concern()
-    patient.hear(VitalsGiven(9))
-    patient.hear(VitalsGiven(1), patient.time_ms - 60_000)
-    patient.score(5)
-    assert patient.has("concern-vitals")
-
-
-def test_a_news2_dated_in_the_future_was_taken_now() -> None:
-    patient = in_concern()
-    patient.hear(VitalsGiven(9), patient.time_ms + 10**9)
-    patient.score(5)
-    assert patient.has("concern-vitals")
-    patient.hear(Tick(), patient.time_ms + 4 * 3600_000 + 2000)
-    assert not patient.has("concern-vitals")
-
-
-def test_concern_with_vitals_does_not_begin_while_nothing_is_seen() -> None:
-    patient = in_concern()
-    patient.score(None, 3)
-    assert patient.hear(VitalsGiven(9)) == []
-    patient.score(None, 30)
-    assert not patient.has("concern-vitals")
-    patient.score(0)
-    assert patient.has("concern-vitals")
 
 
 scores = st.lists(
