@@ -1,0 +1,270 @@
+"""The host's loop, without a network: frames and people's acts in, what the watch says kept.
+
+    pipeline = Pipeline.open(journal, config, clock=host_ms)
+    pipeline.offer("bed 3", face, time_ms=stream_ms)         # from any thread; never waits
+    receipt = pipeline.tell("bed 3", Acknowledged(key, "Jo"))
+    with pipeline.running():                                 # two threads: machines, and disk
+        said = receipt.result()                              # it is on the disk now
+        pipeline.kept_to_ms("bed 3")                         # frames before need not be kept
+
+Frames wait in a bounded queue a bed, acts in one that drops nothing. A turn takes both through
+`advance`, with a tick for the host's second, and hands what was said to the Writer, which commits
+it in groups. Only what is committed is acknowledged or told to on_kept; a screen that must show
+that the store fails looks at `watch`. After a kill the state is rebuilt from the newest snapshot
+and the log after it, and streams send again what came after `kept_to_ms`.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from threading import Event as Signal
+from threading import Thread
+
+from mien.errors import LogError, MienError
+from mien.monitor.bed_queues import BedQueues
+from mien.monitor.journal import Journal
+from mien.monitor.settings import PipelineSettings
+from mien.monitor.writer import Batch, Receipt, Writer
+from mien.risk.events import (
+    WARD,
+    Body,
+    Event,
+    Face,
+    FrameMeasured,
+    StoreChanged,
+    Tick,
+    WindowClosed,
+)
+from mien.risk.settings import WatchConfig
+from mien.risk.snapshots import from_parts, to_parts
+from mien.risk.watch import Watch, advance, gone_on, initial, reconfigured
+
+SECOND_MS = 1000
+
+
+class Pipeline:
+    """A ward being watched. `turn` and `write` do all of it; `running` calls them in threads."""
+
+    def __init__(
+        self,
+        journal: Journal,
+        state: Watch,
+        *,
+        clock: Callable[[], int],
+        settings: PipelineSettings,
+        on_kept: Callable[[Sequence[Event]], None],
+    ) -> None:
+        """Use `open`. state: what the journal's log leads to."""
+        self.watch = state
+        self.settings = settings
+        self.queues = BedQueues(frames_most=settings.queue_frames, beds_most=settings.beds_most)
+        self.writer = Writer(journal, self._kept)
+        self._clock = clock
+        self._on_kept = on_kept
+        self._acts: deque[tuple[Event, Receipt]] = deque()
+        self._tick_ms = state.ward.tick_ms
+        self._snapshot_ms = clock()
+        self._kept_to_ms = {
+            patient: bed.signal.held.closed_ms
+            for patient, bed in state.beds.items()
+            if bed.signal.held.closed_ms is not None
+        }
+        self._work = Signal()
+        self._is_over = False
+        self._fault: BaseException | None = None
+
+    @classmethod
+    def open(
+        cls,
+        journal: Journal,
+        config: WatchConfig,
+        *,
+        clock: Callable[[], int],
+        settings: PipelineSettings | None = None,
+        on_kept: Callable[[Sequence[Event]], None] = lambda _: None,
+    ) -> Pipeline:
+        """Begin a ward, or go on from what the journal holds.
+
+        clock: the host's time, ms. on_kept: told of events once they are on the disk, in order.
+        A changed config is taken up: beds stay, with their own baselines; what is said from
+        then on has the new hash. Raises LogError where this version says something else than
+        the log, StoreError.
+        """
+        state = _resumed(journal, config)
+        return cls(
+            journal, state, clock=clock, settings=settings or PipelineSettings(), on_kept=on_kept
+        )
+
+    # --- From outside, by any thread ---------------------------------------------------------
+
+    def offer(self, patient: str, face: Face | None, *, time_ms: int) -> None:
+        """A measured frame; None: no face in it. Never waits. Raises InputError: see BedQueues."""
+        if not patient:
+            raise LogError("a frame without a patient: say whose it is")
+        body = FrameMeasured(face)
+        frame = Event(patient, 0, time_ms, self._clock(), self.watch.config.hash, body)
+        self.queues.offer(frame)
+        self._work.set()
+
+    def tell(self, patient: str, body: Body, *, time_ms: int | None = None) -> Receipt:
+        """A person's act, vitals, the roster. time_ms: the host's if None.
+
+        The receipt gives what was said to it once that is on the disk, or raises LogError for
+        what cannot be told. Nothing is dropped.
+        """
+        now_ms = self._clock()
+        at_ms = now_ms if time_ms is None else time_ms
+        receipt: Receipt = Receipt()
+        event = Event(patient, 0, at_ms, now_ms, self.watch.config.hash, body)
+        self._acts.append((event, receipt))
+        self._work.set()
+        return receipt
+
+    def kept_to_ms(self, patient: str) -> int | None:
+        """The end of the last second of a stream that is on the disk: earlier frames may go."""
+        return self._kept_to_ms.get(patient)
+
+    # --- One turn -----------------------------------------------------------------------------
+
+    def turn(self) -> None:
+        """Take in what waits, and the host's second. Does not touch the disk."""
+        now_ms = self._clock()
+        self._put(self._store_told(now_ms) + self._ticked(now_ms), now_ms)
+        self._acted(now_ms)
+        if self.writer.waiting < self.settings.unwritten_most:
+            frames = self.queues.take(self.settings.frames_a_turn)
+            self._put([one for frame in frames for one in self._advanced(frame)], now_ms)
+        is_due = now_ms - self._snapshot_ms >= 1000 * self.settings.snapshot_every_s
+        if is_due and self.writer.error is None:
+            self._snapshot_ms = now_ms
+            self.writer.put(Batch([], now_ms, None, to_parts(self.watch)))
+
+    def write(self) -> bool:
+        """Commit what was said. False: the store fails, and what was said waits."""
+        return self.writer.write()
+
+    def _advanced(self, event: Event) -> list[Event]:
+        self.watch, said = advance(self.watch, event)
+        return said
+
+    def _ticked(self, now_ms: int) -> list[Event]:
+        """The newest second, once. A clock that is set back waits; one that leaps is followed."""
+        second_ms = now_ms // SECOND_MS * SECOND_MS
+        if self._tick_ms is not None and second_ms <= self._tick_ms:
+            return []
+        self._tick_ms = second_ms
+        return self._advanced(self._of_ward(Tick(), second_ms, now_ms))
+
+    def _acted(self, now_ms: int) -> None:
+        """Each act is a batch of its own, for its receipt."""
+        while self._acts:
+            event, receipt = self._acts.popleft()
+            if not receipt.set_running_or_notify_cancel():
+                continue
+            try:
+                said = self._advanced(event)
+            except MienError as error:
+                receipt.set_exception(error)
+                continue
+            self._put(said, now_ms, receipt)
+
+    def _store_told(self, now_ms: int) -> list[Event]:
+        """Failing: an attempt failed, or what was said has waited too long for its commit."""
+        oldest_ms = self.writer.oldest_ms()
+        is_slow = oldest_ms is not None and now_ms - oldest_ms > 1000 * self.settings.slow_store_s
+        is_failing = self.writer.error is not None or is_slow
+        if is_failing == self.watch.store.is_failing:
+            return []
+        return self._advanced(self._of_ward(StoreChanged(is_failing), now_ms, now_ms))
+
+    def _of_ward(self, body: Body, time_ms: int, now_ms: int) -> Event:
+        return Event(WARD, 0, time_ms, now_ms, self.watch.config.hash, body)
+
+    def _put(self, said: list[Event], now_ms: int, receipt: Receipt | None = None) -> None:
+        if said or receipt is not None:
+            self.writer.put(Batch(said, now_ms, receipt))
+
+    def _kept(self, said: Sequence[Event]) -> None:
+        for event in said:
+            if isinstance(event.body, WindowClosed):
+                self._kept_to_ms[event.patient] = event.event_time_ms
+        self._on_kept(said)
+
+    # --- Threads ------------------------------------------------------------------------------
+
+    @contextmanager
+    def running(self) -> Iterator[Pipeline]:
+        """Turn and write in two threads until the block ends; then a last commit, with a snapshot.
+
+        Raises what stopped a thread. A store that fails at the end keeps what it can; the rest
+        is said again by the streams.
+        """
+        self._is_over = False
+        threads = [
+            Thread(target=self._until_over, args=(step,)) for step in (self._turns, self._writes)
+        ]
+        for thread in threads:
+            thread.start()
+        try:
+            yield self
+        finally:
+            self._is_over = True
+            self._work.set()
+            for thread in threads:
+                thread.join()
+        if self._fault is not None:
+            raise self._fault
+        self.close()
+
+    def close(self) -> None:
+        """Commit what was said, and the state after it, so that the next start reads little."""
+        self.turn()
+        self.writer.put(Batch([], self._clock(), None, to_parts(self.watch)))
+        while self.writer.oldest_ms() is not None and self.write():
+            pass
+
+    def _until_over(self, step: Callable[[], None]) -> None:
+        try:
+            while not self._is_over:
+                step()
+        except BaseException as error:  # told by `running`, whose thread can raise it
+            self._fault = error
+            self._is_over = True
+            self._disappoint(error)
+
+    def _disappoint(self, error: BaseException) -> None:
+        """Nobody waits for a receipt that will not come."""
+        while self._acts:
+            _, receipt = self._acts.popleft()
+            receipt.set_exception(error)
+        self.writer.disappoint(error)
+
+    def _turns(self) -> None:
+        self.turn()
+        self._work.wait(self.settings.turn_s)
+        self._work.clear()
+        time.sleep(self.settings.turn_s / 2)  # frames come one by one: several a turn cost less
+
+    def _writes(self) -> None:
+        began_s = time.monotonic()
+        went_well = self.write()
+        wait_s = self.settings.turn_s if went_well else self.settings.retry_s
+        time.sleep(max(0.0, wait_s - (time.monotonic() - began_s)))
+
+
+def _resumed(journal: Journal, config: WatchConfig) -> Watch:
+    """The state that the log leads to. A first snapshot says with which settings it begins."""
+    snapshot, logged = journal.resume()
+    if snapshot is None and logged:
+        raise LogError("the journal has a log without a snapshot: a ward's begins with one")
+    state = initial(config) if snapshot is None else from_parts(snapshot)
+    state, lacking = gone_on(state, logged)
+    if lacking:
+        journal.append(lacking)
+    if snapshot is None or state.config != config:
+        state = reconfigured(state, config)
+        journal.append([], to_parts(state))
+    return state

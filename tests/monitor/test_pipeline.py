@@ -1,0 +1,316 @@
+"""The host's loop: what is acknowledged is kept, what is dropped is counted, kills lose nothing."""
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from hypothesis import Phase, given, settings
+from hypothesis import strategies as st
+
+from mien.errors import InputError, LogError
+from mien.monitor.journal import Journal
+from mien.monitor.pipeline import Pipeline
+from mien.monitor.settings import JournalSettings, PipelineSettings
+from mien.monitor.verification import Verified
+from mien.risk import watch
+from mien.risk.action_units import UNITS
+from mien.risk.events import (
+    WARD,
+    Acknowledged,
+    Event,
+    Face,
+    Paused,
+    RecordChanged,
+    RosterSet,
+    Scored,
+    StoreChanged,
+    TechnicalChanged,
+    Tick,
+    VitalsGiven,
+    alert_log,
+)
+from mien.risk.settings import AppraisalSettings, WatchSettings
+from tests.risk.streams import CALM
+
+START_MS = 1_700_000_000_000
+CONFIG = watch.configured(model_hash="m")
+GRIMACE = replace(
+    CALM, action_units=tuple(4.0 if unit in ("au04", "au07") else 0.0 for unit in UNITS)
+)
+IMPATIENT = JournalSettings(busy_timeout_s=0.01)
+
+
+class Host:
+    """A host whose clock is moved by hand, and the beds' streams."""
+
+    def __init__(self, path: Path, config=CONFIG, limits: PipelineSettings | None = None) -> None:
+        self.path, self.config, self.limits = path, config, limits
+        self.now_ms = START_MS
+        self.kept: list[Event] = []
+        self.open()
+
+    def open(self) -> None:
+        self.journal = Journal.open(self.path, IMPATIENT)
+        self.pipeline = Pipeline.open(
+            self.journal,
+            self.config,
+            clock=lambda: self.now_ms,
+            settings=self.limits,
+            on_kept=self.kept.extend,
+        )
+
+    def kill(self) -> None:
+        """Nothing is written any more, and nothing but the file is left."""
+        self.journal.close()
+
+    def tenth(self, faces: dict[str, Face | None]) -> None:
+        """A frame of each bed comes, .1 s after the one before."""
+        for patient, face in faces.items():
+            self.pipeline.offer(patient, face, time_ms=self.now_ms - 40)
+        self.pipeline.turn()
+        self.now_ms += 100
+
+    def seconds(self, count: int, faces: dict[str, Face | None]) -> None:
+        """Every half second what was said is written."""
+        for tenth in range(10 * count):
+            self.tenth(faces)
+            if tenth % 5 == 4:
+                self.pipeline.write()
+
+    def log(self, *patients: str) -> str:
+        logs = [alert_log(self.journal.events(patient)) for patient in (*patients, WARD)]
+        return "".join(logs)
+
+
+@pytest.fixture
+def host(tmp_path: Path) -> Iterator[Host]:
+    host = Host(tmp_path / "ward.db")
+    yield host
+    host.kill()
+
+
+def of(kind: type, events: list[Event]) -> list:
+    return [event.body for event in events if isinstance(event.body, kind)]
+
+
+@contextmanager
+def locked(path: Path) -> Iterator[None]:
+    """Another process writes into the store and does not end."""
+    with closing(sqlite3.connect(path, isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        yield
+        other.execute("ROLLBACK")
+
+
+def test_an_episode_at_a_bed_becomes_an_alert_on_the_disk(host: Host) -> None:
+    host.seconds(10, {"a": CALM, "b": CALM})
+    host.seconds(45, {"a": GRIMACE, "b": CALM})
+    opened = [kept.record for kept in host.journal.records()]
+    assert [(record.patient, record.rule) for record in opened] == [("a", "concern")]
+    assert host.journal.outbox.pending() == 1
+    assert isinstance(host.journal.verify(), Verified)
+    assert len(of(Tick, host.kept)) == 55
+    assert host.pipeline.kept_to_ms("a") == START_MS + 52_000
+
+
+def test_what_is_said_is_told_to_nobody_before_it_is_kept(host: Host) -> None:
+    host.seconds(10, {"a": CALM})
+    before = len(host.kept)
+    receipt = host.pipeline.tell("a", Paused("ann", "care", 60_000))
+    for _ in range(20):
+        host.tenth({"a": CALM})
+    assert not receipt.done() and len(host.kept) == before
+    host.pipeline.write()
+    assert [type(event.body).__name__ for event in receipt.result(0)][:1] == ["Paused"]
+    written = sum(1 for patient in ("a", WARD) for _ in host.journal.events(patient))
+    assert written == len(host.kept) > before
+
+
+def test_a_full_queue_drops_its_oldest_frames_and_counts_them(tmp_path: Path) -> None:
+    host = Host(tmp_path / "ward.db", limits=PipelineSettings(queue_frames=20, beds_most=2))
+    for at_ms in range(0, 5000, 100):
+        host.pipeline.offer("a", CALM, time_ms=START_MS + at_ms)
+    host.pipeline.offer("b", CALM, time_ms=START_MS)
+    assert host.pipeline.queues.dropped == {"a": 30}
+    host.pipeline.turn()
+    assert host.pipeline.watch.beds["a"].signal.held.newest_ms == START_MS + 4900
+    with pytest.raises(InputError, match="beds_most"):
+        host.pipeline.offer("c", CALM, time_ms=START_MS)
+    host.kill()
+
+
+def test_acts_are_never_dropped_and_come_in_their_order(host: Host) -> None:
+    host.seconds(1, {"a": CALM})
+    receipts = [host.pipeline.tell("a", VitalsGiven(score % 20)) for score in range(500)]
+    host.pipeline.turn()
+    host.pipeline.write()
+    scores = [receipt.result(0)[0].body.news2 for receipt in receipts]
+    assert scores == [score % 20 for score in range(500)]
+    kept = [event.body.news2 for event in host.journal.events("a", kinds=["VitalsGiven"])]
+    assert kept == scores
+
+
+def test_what_cannot_be_told_is_answered_with_the_reason(host: Host) -> None:
+    receipt = host.pipeline.tell("a", RosterSet(()))
+    acknowledged = host.pipeline.tell("a", Acknowledged("a/concern/1", "ann"))
+    host.pipeline.turn()
+    host.pipeline.write()
+    with pytest.raises(LogError, match="ward's"):
+        receipt.result(0)
+    assert "no such open record" in acknowledged.result(0)[-1].body.why
+    with pytest.raises(LogError, match="without a patient"):
+        host.pipeline.offer("", CALM, time_ms=START_MS)
+
+
+def test_a_store_that_fails_is_told_and_nothing_of_that_time_is_lost(host: Host) -> None:
+    host.seconds(10, {"a": CALM})
+    kept = len(host.kept)
+    with locked(host.path):
+        host.seconds(12, {"a": CALM})
+        receipt = host.pipeline.tell("a", VitalsGiven(3))
+        host.tenth({"a": CALM})
+        assert host.pipeline.watch.store.is_failing
+        assert len(host.kept) == kept and not receipt.done()
+    host.seconds(8, {"a": CALM})
+    assert receipt.done() and not host.pipeline.watch.store.is_failing
+    assert [body.is_failing for body in of(StoreChanged, host.kept)] == [True, False]
+    rules = [(b.rule, b.is_present) for b in of(TechnicalChanged, host.kept)]
+    assert rules == [("store-failing", True), ("store-failing", False)]
+    seqs = [event.seq for event in host.journal.events("a")]
+    assert seqs == list(range(1, len(seqs) + 1))
+    assert len(of(Scored, host.kept)) == 28
+
+
+def test_while_too_much_waits_for_the_store_frames_wait_and_ticks_go_on(tmp_path: Path) -> None:
+    limits = PipelineSettings(queue_frames=20, unwritten_most=50)
+    host = Host(tmp_path / "ward.db", limits=limits)
+    host.seconds(5, {"a": CALM})
+    with locked(host.path):
+        for _ in range(40):
+            host.seconds(1, {"a": CALM})
+            assert len(host.pipeline.queues) <= 20
+    assert host.pipeline.queues.dropped["a"] > 100
+    host.seconds(3, {"a": CALM})
+    assert len(of(Tick, host.kept)) == 48
+    host.kill()
+
+
+def test_a_clock_that_is_set_back_brings_no_second_twice(host: Host) -> None:
+    host.seconds(5, {"a": CALM})
+    host.now_ms -= 3000
+    host.seconds(5, {"a": CALM})
+    ticks = [event.event_time_ms for event in host.kept if isinstance(event.body, Tick)]
+    assert ticks == sorted(set(ticks))
+
+
+SCRIPT = [CALM] * 12 + [GRIMACE] * 35 + [None] * 35 + [CALM] * 10  # a face each second
+
+
+def watched(path: Path, stops: set[int]) -> str:
+    """The alert log of the script, killed after some tenths of a second."""
+    host = Host(path, limits=PipelineSettings(snapshot_every_s=7))
+    sent: list[tuple[int, Face | None]] = []
+    for tenth in range(10 * len(SCRIPT)):
+        sent.append((host.now_ms, SCRIPT[tenth // 10]))
+        host.tenth({"a": SCRIPT[tenth // 10]})
+        if tenth % 7 == 0:  # what is not written when it is killed is said again
+            host.pipeline.write()
+        if tenth in stops:
+            host.kill()
+            host.open()
+            kept_to_ms = host.pipeline.kept_to_ms("a") or 0
+            for at_ms, face in sent:
+                if at_ms - 40 >= kept_to_ms:
+                    host.pipeline.offer("a", face, time_ms=at_ms - 40)
+    host.pipeline.close()
+    log = host.log("a")
+    assert isinstance(host.journal.verify(), Verified)
+    host.kill()
+    return log
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory) -> str:
+    log = watched(tmp_path_factory.mktemp("whole") / "ward.db", set())
+    assert "concern" in log and "face-lost" in log
+    return log
+
+
+@settings(max_examples=5, phases=[Phase.generate], deadline=None)
+@given(stops=st.sets(st.integers(0, 10 * len(SCRIPT) - 1), min_size=1, max_size=3))
+def test_a_killed_host_goes_on_as_if_it_had_not_been(
+    tmp_path_factory: pytest.TempPathFactory, whole: str, stops: set[int]
+) -> None:
+    assert watched(tmp_path_factory.mktemp("killed") / "ward.db", stops) == whole
+
+
+def test_changed_settings_are_taken_up_and_the_beds_stay(host: Host) -> None:
+    host.seconds(12, {"a": CALM})
+    learnt_s = host.pipeline.watch.beds["a"].appraisal.own.learnt_s
+    host.pipeline.close()
+    host.kill()
+    host.config = watch.configured(
+        WatchSettings(appraisal=AppraisalSettings(p_limits=(1.0, 2.0, 3.0))), model_hash="m"
+    )
+    for _ in range(2):  # the second start reads what the first wrote
+        host.open()
+        assert host.pipeline.watch.beds["a"].appraisal.own.learnt_s == learnt_s > 0
+        assert host.pipeline.watch.config == host.config
+        host.kill()
+    host.open()
+    host.seconds(1, {"a": CALM})
+    hashes = [event.config_hash for event in host.journal.events("a")]
+    assert sorted(set(hashes), key=hashes.index) == [CONFIG.hash, host.config.hash]
+
+
+def test_two_threads_do_the_same_and_end_with_a_snapshot(tmp_path: Path) -> None:
+    import time
+
+    kept: list[Event] = []
+    with Journal.open(tmp_path / "ward.db") as journal:
+        pipeline = Pipeline.open(
+            journal, CONFIG, clock=lambda: time.time_ns() // 1_000_000, on_kept=kept.extend
+        )
+        begin_ms = time.time_ns() // 1_000_000
+        with pipeline.running():
+            for frame in range(60):  # 6 s of a stream, in a moment
+                pipeline.offer("a", CALM, time_ms=begin_ms + 100 * frame)
+            receipt = pipeline.tell("a", Paused("ann", "meal", 60_000))
+            assert Paused("ann", "meal", 60_000) in of(Paused, receipt.result(30))
+            deadline_s = time.monotonic() + 30
+            while not of(Scored, kept) and time.monotonic() < deadline_s:
+                time.sleep(0.01)
+        assert of(Scored, kept)
+        snapshot, after = journal.resume()
+        assert snapshot is not None and after == []
+        assert journal.verify(pipeline.writer.head) == Verified(pipeline.writer.head)
+
+
+def test_a_log_that_another_process_wrote_into_ends_the_loop_and_is_told(tmp_path: Path) -> None:
+    host = Host(tmp_path / "ward.db")
+    host.seconds(3, {"a": CALM})
+    other = Host(tmp_path / "ward.db")
+    other.now_ms = host.now_ms
+    other.seconds(2, {"a": GRIMACE})
+    with pytest.raises(LogError, match="other content"), host.pipeline.running():
+        receipt = host.pipeline.tell("a", VitalsGiven(3))
+        with pytest.raises(LogError, match="other content"):
+            receipt.result(30)
+    host.kill()
+    other.kill()
+
+
+def test_a_log_without_its_first_snapshot_is_refused(tmp_path: Path) -> None:
+    with Journal.open(tmp_path / "ward.db") as journal:
+        journal.append([Event(WARD, 1, 0, 0, CONFIG.hash, Tick())])
+        with pytest.raises(LogError, match="without a snapshot"):
+            Pipeline.open(journal, CONFIG, clock=lambda: 0)
+
+
+def test_alerts_of_a_kept_log_name_the_records_that_were_opened(host: Host) -> None:
+    host.seconds(45, {"a": GRIMACE})
+    keys = {body.record.key for body in of(RecordChanged, host.kept)}
+    assert keys == {kept.record.key for kept in host.journal.records(closed=True)}
