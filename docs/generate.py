@@ -18,6 +18,18 @@ from mien.corpora.labels import ALIASES, SEPARATOR, UNKNOWN
 from mien.emotion.facs import rules_markdown
 from mien.emotion.prediction_table import CLIP_MEANINGS, FRAME_MEANINGS
 from mien.monitor.settings import JournalSettings
+from mien.risk.action_units import (
+    CHOSEN,
+    CLOSED,
+    CURVE,
+    HIGH,
+    LEVELS,
+    LID_BEYOND,
+    MEASURES,
+    NEUTRAL,
+    UNIT_TABLE,
+)
+from mien.risk.action_units import SOURCES as UNIT_SOURCES
 from mien.risk.settings import (
     AlertSettings,
     AppraisalSettings,
@@ -146,7 +158,50 @@ def facs_page() -> str:
     )
 
 
+def action_units_page() -> str:
+    results = (RESULTS / "neutral_faces.txt").read_text("utf-8")
+    parts = [
+        "# Action units and P\n",
+        "P, the PSPI proxy of the watch, is AU4 + the larger of AU6 and AU7 + the larger of AU9 "
+        "and AU10 + 1 with the eyes closed (PSPI); the eyes count only beside AU4, AU6 or AU7 of "
+        "1 or more, else it is sleep, and AU10 does not while the mouth speaks. It describes what is "
+        "seen: it is no pain score.\n",
+        "| unit | movement | mean of | 0 and 5 at | how well | sources |",
+        "|---|---|---|---|---|---|",
+    ]
+    for name, unit in UNIT_TABLE.items():
+        means = ", ".join(f"`{measure}`" for measure in unit.measures)
+        levels = " and ".join(f"{level:g}" for level in LEVELS[name])
+        parts.append(
+            f"| AU{unit.number} | {unit.meaning} | {means} | {levels} | {unit.estimate} | "
+            f"{', '.join(unit.sources)} |"
+        )
+    parts += [
+        "\nEach measure is counted from its median in neutral faces (0) in steps to their "
+        f"{HIGH}th percentile (1); what a full smile adds by itself is taken off first, in "
+        "proportion to the smile. `lower_lid` counts no further than `eye_squint` and "
+        f"{LID_BEYOND:g}: a lid that closes lifts the lower one too. A unit is 0 where its mean is at "
+        f"the {HIGH}th percentile of neutral faces, and grows as the power {CURVE:g} of the way to 5. "
+        f"Closed eyes are an AU43 of {CLOSED:g} or more. Heights are in distances of the outer eye "
+        "corners, with the head's pose taken out.\n",
+        "| measure | of | median | 90th percentile | a smile adds |",
+        "|---|---|---|---|---|",
+    ]
+    for name, measure in MEASURES.items():
+        middle, high, smile = NEUTRAL[name]
+        parts.append(f"| `{name}` | {measure.meaning} | {middle:g} | {high:g} | {smile:g} |")
+    parts.append(f"\n{CHOSEN}\n\n## Sources\n")
+    parts += [f"- **{key}**: {text}" for key, text in UNIT_SOURCES.items()]
+    shown = results[results.index("measured on:") :]
+    return "\n".join(parts) + (
+        "\n\n## What it gives\n\nOn photographs of the public repository "
+        "muxspace/facial_expressions, labelled by students, on the packaged clips and on parametric "
+        f"people. Printed by `benchmarks/neutral_faces.py`.\n\n```\n{shown}```\n"
+    )
+
+
 PAGES = {
+    "action-units.md": action_units_page,
     "data.md": data_page,
     "settings.md": settings_page,
     "cli.md": cli_page,

@@ -33,7 +33,8 @@ RARE = 99  # percentile of neutral faces that `reach` is counted in
 # A unit grows as this power of the way from zero to full: near zero, what is seen is more often
 # the person than an expression.
 CURVE = 1.5
-CLOSED = 4.0  # AU43 from which the eyes count as closed: a lid gap of about .07 of the eye's width
+CLOSED = 3.5  # AU43 from which the eyes count as closed: a lid gap of about .08 of the eye's width
+LID_BEYOND = 0.25  # steps: a lower lid that rises further than the squint is a closing eye's
 COUNTS_WITH = 1.0  # AU4, AU6 or AU7 without which closed eyes are sleep
 P_MOST = 16.0
 
@@ -163,7 +164,7 @@ UNIT_TABLE: dict[str, Unit] = {
         7,
         "lids tightened",
         ("eye_squint", "lower_lid"),
-        3.2,
+        3.3,
         "well: a raised lower lid is seen; eyes that are narrow by nature look alike",
         ("PSPI", "FACS", "ARKit"),
     ),
@@ -196,8 +197,8 @@ UNITS = tuple(UNIT_TABLE)
 # Unit -> the mean of its measures at which it is 0 and 5.
 LEVELS: dict[str, tuple[float, float]] = {
     "au04": (0.9545, 2.339),
-    "au06": (0.5972, 3.467),
-    "au07": (0.9436, 3.305),
+    "au06": (0.5972, 3.468),
+    "au07": (0.9159, 3.2),
     "au09": (1.001, 6.922),
     "au10": (0.8537, 6.165),
     "au43": (1.0, 2.264),
@@ -222,9 +223,15 @@ def smile(faces: Faces) -> Values:
 
 
 def steps(values: Values, smiles: Values) -> Values:
-    """(N, M) each measure without what the smile adds, from its middle in steps to its high."""
+    """(N, M) each measure without what the smile adds, from its middle in steps to its high.
+
+    A lid that closes raises the lower one as a squint does, but not the squint itself: see
+    LID_BEYOND.
+    """
     middle, high, added = np.array([NEUTRAL[name] for name in MEASURES]).T
     found: Values = (values - smiles[:, None] * added - middle) / (high - middle)
+    lid, squint = (list(MEASURES).index(name) for name in ("lower_lid", "eye_squint"))
+    found[:, lid] = np.minimum(found[:, lid], found[:, squint] + LID_BEYOND)
     return found
 
 
