@@ -164,8 +164,8 @@ def action_units_page() -> str:
         "# Action units and P\n",
         "P, the PSPI proxy of the watch, is AU4 + the larger of AU6 and AU7 + the larger of AU9 "
         "and AU10 + 1 with the eyes closed (PSPI); the eyes count only beside AU4, AU6 or AU7 of "
-        "1 or more, else it is sleep, and AU10 does not while the mouth speaks. It describes what is "
-        "seen: it is no pain score.\n",
+        "1 or more, else it is sleep, and AU10 does not while the mouth speaks. It describes what "
+        "is seen: it is no pain score.\n",
         "| unit | movement | mean of | 0 and 5 at | how well | sources |",
         "|---|---|---|---|---|---|",
     ]
@@ -180,10 +180,10 @@ def action_units_page() -> str:
         "\nEach measure is counted from its median in neutral faces (0) in steps to their "
         f"{HIGH}th percentile (1); what a full smile adds by itself is taken off first, in "
         "proportion to the smile. `lower_lid` counts no further than `eye_squint` and "
-        f"{LID_BEYOND:g}: a lid that closes lifts the lower one too. A unit is 0 where its mean is at "
-        f"the {HIGH}th percentile of neutral faces, and grows as the power {CURVE:g} of the way to 5. "
-        f"Closed eyes are an AU43 of {CLOSED:g} or more. Heights are in distances of the outer eye "
-        "corners, with the head's pose taken out.\n",
+        f"{LID_BEYOND:g}: a lid that closes lifts the lower one too. A unit is 0 where its mean is "
+        f"at the {HIGH}th percentile of neutral faces, and grows as the power {CURVE:g} of the way "
+        f"to 5. Closed eyes are an AU43 of {CLOSED:g} or more. Heights are in distances of the "
+        "outer eye corners, with the head's pose taken out.\n",
         "| measure | of | median | 90th percentile | a smile adds |",
         "|---|---|---|---|---|",
     ]
@@ -195,8 +195,8 @@ def action_units_page() -> str:
     shown = results[results.index("measured on:") :]
     return "\n".join(parts) + (
         "\n\n## What it gives\n\nOn photographs of the public repository "
-        "muxspace/facial_expressions, labelled by students, on the packaged clips and on parametric "
-        f"people. Printed by `benchmarks/neutral_faces.py`.\n\n```\n{shown}```\n"
+        "muxspace/facial_expressions, labelled by students, on the packaged clips and on "
+        f"parametric people. Printed by `benchmarks/neutral_faces.py`.\n\n```\n{shown}```\n"
     )
 
 
