@@ -258,7 +258,7 @@ def test_a_journal_holds_what_a_list_would() -> None:
 
 @pytest.mark.slow
 def test_a_journal_holds_what_a_list_would_whatever_is_done_with_it() -> None:
-    many = settings(max_examples=60, stateful_step_count=25, deadline=None)
+    many = settings(max_examples=30, stateful_step_count=25, deadline=None)
     run_state_machine_as_test(Keeping, settings=many)
 
 

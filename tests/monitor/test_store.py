@@ -5,6 +5,7 @@ from __future__ import annotations
 import resource
 import sqlite3
 import stat
+import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
@@ -13,7 +14,7 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from mien.errors import InputError, StoreError
+from mien.errors import InputError, MissingExtraError, StoreError
 from mien.monitor.journal import Journal
 from mien.monitor.settings import JournalSettings
 from mien.monitor.store import open_store
@@ -165,6 +166,16 @@ def test_a_server_that_does_not_answer_is_named_without_its_password() -> None:
     with pytest.raises(StoreError, match="postgresql://127.0.0.1:9/ward cannot be") as told:
         Journal.open("postgresql://nurse:secret@127.0.0.1:9/ward?password=secret")
     assert "secret" not in str(told.value)
+
+
+def test_a_driver_that_is_not_installed_is_named_with_its_extra(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setitem(sys.modules, "psycopg", None)
+    with pytest.raises(
+        MissingExtraError, match=r"needs psycopg, .* pip install 'mien\[postgres\]'"
+    ):
+        Journal.open("postgresql://host/ward")
 
 
 def test_a_file_s_address_may_be_written_as_sqlite(tmp_path: Path) -> None:

@@ -26,13 +26,12 @@ CREATE TABLE audit (
 CREATE TABLE audit_parts (
   position BIGINT NOT NULL REFERENCES audit, part BIGINT NOT NULL, kind TEXT NOT NULL,
   subject TEXT NOT NULL, digest TEXT NOT NULL, salt TEXT, PRIMARY KEY (position, part));
-CREATE INDEX audit_parts_of_subject ON audit_parts (subject);
 CREATE TABLE events (
   position BIGINT NOT NULL, place BIGINT NOT NULL, part BIGINT NOT NULL, patient TEXT NOT NULL,
   seq BIGINT NOT NULL, kind TEXT NOT NULL, event_time_ms BIGINT NOT NULL, line TEXT NOT NULL,
   PRIMARY KEY (position, place), UNIQUE (patient, seq),
   FOREIGN KEY (position, part) REFERENCES audit_parts (position, part));
-CREATE INDEX events_of_kind ON events (patient, kind, event_time_ms);
+CREATE INDEX events_by_time ON events (patient, event_time_ms);
 CREATE TABLE notes (
   position BIGINT NOT NULL, part BIGINT NOT NULL, patient TEXT NOT NULL, line TEXT NOT NULL,
   PRIMARY KEY (position, part),
