@@ -4,7 +4,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mien.face.features import Faces
@@ -51,6 +51,7 @@ def test_every_unit_says_how_well_it_is_measured_and_by_whom_it_is_defined() -> 
     assert len(set(REGIONS)) == len(REGIONS)
 
 
+@settings(deadline=None)
 @given(units, st.booleans())
 def test_p_is_the_sum_of_the_specification(unit: tuple[float, ...], is_speaking: bool) -> None:
     au04, au06, au07, au09, au10, au43 = unit
@@ -61,6 +62,7 @@ def test_p_is_the_sum_of_the_specification(unit: tuple[float, ...], is_speaking:
     assert 0 <= found <= P_MOST
 
 
+@settings(deadline=None)
 @given(units, st.integers(0, 5), intensities)
 def test_more_of_a_unit_never_lowers_p(unit: tuple[float, ...], place: int, more: float) -> None:
     raised = (*unit[:place], max(unit[place], more), *unit[place + 1 :])

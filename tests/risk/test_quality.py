@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mien.risk.events import WindowClosed
@@ -60,6 +60,7 @@ def test_of_several_seconds_all_frames_count() -> None:
     assert quality_of([], SETTINGS) == 0
 
 
+@settings(deadline=None)
 @given(st.lists(windows(), max_size=12))
 def test_quality_lies_between_0_and_1_and_a_bad_second_never_raises_it(
     some: list[WindowClosed],
