@@ -5,11 +5,15 @@ from pathlib import Path
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # torch's threads: the tests are many processes
 
+import hypothesis
 import pyarrow as pa
 import pytest
 
 from mien.tables import read_landmarks
 from mien.workflows.extract import extract
+
+hypothesis.settings.register_profile("untimed", deadline=None)  # machines are noisy
+hypothesis.settings.load_profile("untimed")
 
 SAMPLE = Path(__file__).parent.parent / "src" / "mien" / "corpora" / "sample"
 

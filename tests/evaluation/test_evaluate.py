@@ -120,3 +120,15 @@ def test_early_stopping_is_told_who_is_who(tmp_path: Path, monkeypatch) -> None:
     assert found.held_out is not None
     held_out = set(found.held_out.result.held_out_people)
     assert told[:2] == [set(), set(frames.people) - held_out]  # the leaky fit has frames only
+
+
+@pytest.mark.parametrize("recipe", ["svm", "logistic"])
+def test_a_recipe_that_wants_many_people_says_so(tmp_path: Path, recipe: str) -> None:
+    frames = read(write_people(tmp_path / "p.parquet")).seen_as(find_recipe(recipe).features)
+    settings = TrainSettings(recipe=recipe, folds=2, calibration="none")
+    told = [note for note in evaluate_frames(frames, settings).warnings if "wants 50" in note]
+    assert told == (
+        ["2 people to learn from: recipe svm wants 50 or more and may be near chance; try logistic"]
+        if recipe == "svm"
+        else []
+    )

@@ -72,6 +72,7 @@ class Recipe:
     takes: Mapping[str, str] = field(default_factory=dict)  # setting -> the estimator's name for it
     epochs: int = 1  # of its own; 1 where fitting has none
     calibration_folds: int = 3  # 0: its probabilities stay as they are
+    least_people: int = 0  # with fewer to learn from, another recipe is the better choice
     needs: tuple[str, ...] = ("torch", "sklearn")
 
     def build(self, settings: TrainSettings, labels: Sequence[str]) -> Estimator:
@@ -161,6 +162,7 @@ def _frame(name: str, summary: str, features: str, **options: Any) -> Recipe:
         "FrameClassifier",
         options={"method": name, "features": features, **options},
         takes=_same("seed", "class_weight"),
+        least_people=0 if name == "logistic" else 50,
     )
 
 

@@ -101,10 +101,16 @@ def evaluate_frames(
 
 
 def _lacking(job: _Job, found: FittedSplit) -> list[str]:
-    """What could not be done for want of people."""
+    """What could not be done, or not well, for want of people."""
+    notes, people = [], found.people_learnt_from
     if calibration_folds(job.recipe, job.settings) and found.lacks_calibration:
-        return ["too few people to set some aside: the probabilities are not calibrated"]
-    return []
+        notes.append("too few people to set some aside: the probabilities are not calibrated")
+    if people < job.recipe.least_people:
+        notes.append(
+            f"{people} people to learn from: recipe {job.recipe.name} wants "
+            f"{job.recipe.least_people} or more and may be near chance; try logistic"
+        )
+    return notes
 
 
 def _left_out(job: _Job) -> list[str]:
