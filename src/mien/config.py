@@ -108,7 +108,8 @@ class TrainSettings(Settings):
     calibration: Literal["auto", "none", "temperature", "bias", "isotonic"] = Field(
         "auto",
         description="how probabilities are made to be believed, learnt on people set aside in "
-        "turn; auto: temperature, and none for majority, facs and seed",
+        "turn; auto: temperature, for svm isotonic when it is learnt on 500 people or more, and "
+        "none for majority, facs and seed",
     )
     calibration_folds: int | None = Field(
         None,

@@ -109,11 +109,16 @@ def test_frames_and_clips_are_calibrated_apart(frames: LabelledFrames) -> None:
 
 
 def test_what_is_calibrated_is_the_recipe_s_own_choice_unless_told() -> None:
-    def methods(recipe: str, **more: object) -> tuple[str, ...]:
-        return calibration_methods(find_recipe(recipe), TrainSettings(recipe=recipe, **more))
+    def methods(recipe: str, people: int = 499, **more: object) -> tuple[str, ...]:
+        return calibration_methods(
+            find_recipe(recipe), TrainSettings(recipe=recipe, **more), people=people
+        )
 
     assert methods("seed") == ()
     assert methods("svm") == ("temperature",)
+    assert methods("svm", people=500) == ("isotonic",)
+    assert methods("svm", people=500, calibration="temperature") == ("temperature",)
+    assert methods("blend", people=500) == ("temperature",)
     assert methods("svm", calibration="none") == ()
     assert methods("svm", balance=0.5) == ("temperature", "log-prior")
     assert methods("seed", calibration="isotonic") == ("isotonic",)

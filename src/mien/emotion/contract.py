@@ -71,7 +71,7 @@ class Recipe:
     options: Mapping[str, Any] = field(default_factory=dict)  # of the estimator
     takes: Mapping[str, str] = field(default_factory=dict)  # setting -> the estimator's name for it
     epochs: int = 1  # of its own; 1 where fitting has none
-    calibration_folds: int = 3  # 0: its probabilities stay as they are
+    calibration: Literal["none", "temperature", "isotonic"] = "temperature"  # its own choice
     least_people: int = 0  # with fewer to learn from, another recipe is the better choice
     needs: tuple[str, ...] = ("torch", "sklearn")
 
@@ -163,6 +163,7 @@ def _frame(name: str, summary: str, features: str, **options: Any) -> Recipe:
         options={"method": name, "features": features, **options},
         takes=_same("seed", "class_weight"),
         least_people=0 if name == "logistic" else 50,
+        calibration="isotonic" if name == "svm" else "temperature",
     )
 
 
@@ -184,7 +185,6 @@ def _clip(name: str, summary: str) -> Recipe:
         },
         takes=_CLIP_NETWORK,
         epochs=10,
-        calibration_folds=3,
     )
 
 
@@ -197,7 +197,7 @@ RECIPES = {
             FEATURE_SETS["raw-points"],
             "mien.emotion.baseline",
             "MajorityClassifier",
-            calibration_folds=0,
+            calibration="none",
         ),
         Recipe(
             "facs",
@@ -205,7 +205,7 @@ RECIPES = {
             FEATURE_SETS["blendshapes"],
             "mien.emotion.facs",
             "FacsClassifier",
-            calibration_folds=0,
+            calibration="none",
         ),
         Recipe(
             "seed",
@@ -215,7 +215,7 @@ RECIPES = {
             "MlpClassifier",
             takes=_NETWORK,
             epochs=20,
-            calibration_folds=0,
+            calibration="none",
         ),
         _frame(
             "logistic",

@@ -18,10 +18,12 @@ from mien.corpora.splits import Split, person_disjoint
 from mien.emotion.calibration import Calibration, fit_calibration
 from mien.emotion.contract import Estimator, Recipe
 from mien.emotion.frames import LabelledFrames
+from mien.emotion.probabilities import numbered_people
 from mien.emotion.runs import FitRun
 from mien.emotion.sequences import Sequences
 
 _CLIPS_AT_ONCE = 256
+_PEOPLE_FOR_STAIRCASES = 500
 
 FitOf = Callable[[str], FitRun]  # a fit's name -> where its checkpoints go
 
@@ -77,7 +79,7 @@ def fit_rows(
     "" for the fit that is kept and "-inner-1" and so on for those of the calibration.
     """
     calibrations = None
-    if calibrate and by_person and calibration_methods(recipe, settings):
+    if calibrate and by_person and calibration_folds(recipe, settings):
         calibrations = _calibrated(recipe, settings, frames, rows, fit_of)
     estimator = fit_one(recipe, settings, frames, rows, by_person=by_person, run=fit_of(""))
     return Fitted(recipe, estimator, calibrations)
@@ -132,11 +134,16 @@ def sequences(frames: LabelledFrames, rows: np.ndarray) -> tuple[Sequences, np.n
     return made, ids
 
 
-def calibration_methods(recipe: Recipe, settings: TrainSettings) -> tuple[str, ...]:
-    """The steps of calibration in their order; none for a recipe that is left as it is."""
+def calibration_methods(recipe: Recipe, settings: TrainSettings, *, people: int) -> tuple[str, ...]:
+    """The steps of calibration in their order; none for a recipe that is left as it is.
+
+    people: whom it is learnt on, how many. A staircase wants hundreds.
+    """
     method = settings.calibration
     if method == "auto":
-        method = "temperature" if recipe.calibration_folds else "none"
+        method = recipe.calibration
+        if method == "isotonic" and people < _PEOPLE_FOR_STAIRCASES:
+            method = "temperature"
     steps = () if method == "none" else (method,)
     if settings.balance:
         steps = (*steps, "log-prior")
@@ -145,9 +152,9 @@ def calibration_methods(recipe: Recipe, settings: TrainSettings) -> tuple[str, .
 
 def calibration_folds(recipe: Recipe, settings: TrainSettings) -> int:
     """How many further fits calibration takes beside each one that is kept."""
-    if not calibration_methods(recipe, settings):
+    if not calibration_methods(recipe, settings, people=0):
         return 0
-    return settings.calibration_folds or recipe.calibration_folds or 3
+    return settings.calibration_folds or 3
 
 
 def _calibrated(
@@ -222,7 +229,7 @@ def _calibration(
         truth,
         labels=labels,
         people=people,
-        methods=calibration_methods(recipe, settings),
+        methods=calibration_methods(recipe, settings, people=numbered_people(people)[1]),
         prior_strength=settings.balance,
         coverage=settings.coverage,
         seed=settings.seed,

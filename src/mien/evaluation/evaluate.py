@@ -211,7 +211,11 @@ def _fit(job: _Job, name: str, folds: list[Split]) -> FittedSplit:
 def _measures(job: _Job, pooled: Pooled, model: Fitted) -> Measures:
     """What is measured of answers about people never seen. model: of the first fold."""
     calibrations = model.calibrations
-    steps = calibration_methods(job.recipe, job.settings) if calibrations else ()
+    steps = (
+        calibration_methods(job.recipe, job.settings, people=calibrations.clips.people)
+        if calibrations
+        else ()
+    )
     asked = Asked(
         pooled.answers,
         job.frames.clips.names[pooled.asked],
