@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass, field
 
-from mien.risk import records
 from mien.risk.bidding import FAILSAFE, UNIT_DISPLAY
 from mien.risk.events import (
     PATIENT_RULES,
@@ -27,6 +26,16 @@ ALLOWED: dict[tuple[str, bool], set[tuple[str, bool]]] = {
     ("off", False): {("ack", False), ("on", False), ("off", True)},
     ("off", True): {("ack", False), ("on", False)},  # closed by itself, back within 5 min
 }
+
+
+def needs_somebody(record: Record) -> bool:
+    """By the specification, not by the code: nobody has acknowledged it, and it is no trifle.
+
+    A technical condition that is over needs nobody any more.
+    """
+    is_open = record.shown in ("on", "latched") and not record.is_closed
+    is_over = record.shown == "latched" and record.rule not in PATIENT_RULES
+    return is_open and record.priority in ("MEDIUM", "HIGH") and not is_over
 
 
 @dataclass
@@ -80,7 +89,7 @@ class Shadow:
         passed_s = (time_ms - self.tick_ms) / 1000
         self.tick_ms = time_ms
         for key, record in self.records.items():
-            is_waiting = records.escalates(record) and key in self.step
+            is_waiting = needs_somebody(record) and key in self.step
             if is_waiting and record.patient not in self.paused:
                 self.waited_s[key] += passed_s
                 self.awarded_s[key] += passed_s
@@ -97,7 +106,7 @@ class Shadow:
             if record.rule in PATIENT_RULES:
                 assert self.signals[patient] == "LIVE"
         self.records[record.key] = record
-        if not records.escalates(record):
+        if not needs_somebody(record):
             for kept in (self.waited_s, self.step, self.awarded_s, self.awarded_to):
                 kept.pop(record.key, None)
 
@@ -124,7 +133,7 @@ class Shadow:
 
     def _awarded(self, body: Awarded) -> None:
         key = body.record
-        assert records.escalates(self.records[key])
+        assert needs_somebody(self.records[key])
         assert body.to and len(set(body.to)) == len(body.to)
         assert body.is_failsafe == (body.step == FAILSAFE)
         assert body.step >= self.step.get(key, 0)

@@ -139,6 +139,19 @@ def test_a_stream_that_stops_is_unobserved_after_10_s_of_ticks() -> None:
     assert level_of(patient.state, is_paused=False) == "UNKNOWN"
 
 
+def test_scores_that_come_late_and_together_count_by_the_streams_own_time() -> None:
+    patient = Patient()
+    patient.score(5, 11)
+    stream_ms = patient.time_ms
+    patient.tick(30)
+    assert level_of(patient.state, is_paused=False) == "UNKNOWN"
+    patient.time_ms = stream_ms
+    patient.score(5, 9)
+    assert not patient.has("concern")
+    patient.score(5)
+    assert patient.has("concern")
+
+
 def test_a_score_without_a_live_signal_is_none() -> None:
     patient = Patient()
     patient.hear(SignalChanged("NO_SIGNAL"))

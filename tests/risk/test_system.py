@@ -7,7 +7,9 @@ from mien.risk.events import (
     BedAdded,
     Gathered,
     Notified,
+    Paused,
     RecordChanged,
+    Resumed,
     StoreChanged,
     TechnicalChanged,
 )
@@ -79,3 +81,15 @@ def test_the_sound_may_be_paused_for_the_whole_ward() -> None:
     assert ward.state.ward.audio_until_ms
     ward.seconds(121)
     assert not any(bed.alert.audio_until_ms for bed in ward.state.beds.values())
+
+
+def test_a_paused_bed_is_none_of_those_that_are_technical() -> None:
+    ward = Ward(CONFIG)
+    ward.seconds(15)
+    ward.hear(Paused("ann", "care", 600_000), "c")
+    said = ward.seconds(30, "silent")
+    assert {event.patient for event in said if bodies(Notified, [event])} == {"a", "b"}
+    assert not bodies(Gathered, ward.log)
+    ward.hear(Resumed("ann"), "c")
+    said = ward.seconds(1, "silent")
+    assert [body.why for body in bodies(Notified, said)] == ["system"]

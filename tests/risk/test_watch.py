@@ -18,6 +18,7 @@ from mien.risk.events import (
     Paused,
     RecordChanged,
     Refused,
+    Resumed,
     RosterSet,
     Scored,
     SignalChanged,
@@ -104,6 +105,33 @@ def test_an_acknowledgement_in_the_second_of_the_escalation() -> None:
     ward.state = early
     ward.hear(Acknowledged(key, "ann"), "a")
     assert not bodies(Awarded, ward.seconds(300, "much"))
+
+
+def test_a_refusal_sends_the_next() -> None:
+    ward, key = in_concern()
+    said = ward.hear(Refused(key, "ann"), "a")
+    assert [type(event.body).__name__ for event in said] == [
+        "Refused",
+        "Announced",
+        "Bid",
+        "Awarded",
+    ]
+    assert {event.patient for event in said} == {"a"}
+
+
+def test_what_the_alert_machine_says_reaches_appraisal_which_learns_nothing_then() -> None:
+    ward, _ = in_concern()
+    learnt_s = ward.state.beds["a"].appraisal.own.learnt_s
+    ward.seconds(20, "much")
+    assert ward.state.beds["a"].appraisal.own.learnt_s == learnt_s
+    ward.seconds(60, "calm")
+    ward.hear(Paused("ann", "care", 600_000), "a")
+    learnt_s = ward.state.beds["a"].appraisal.own.learnt_s
+    ward.seconds(20, "calm")
+    assert ward.state.beds["a"].appraisal.own.learnt_s == learnt_s
+    ward.hear(Resumed("ann"), "a")
+    ward.seconds(5, "calm")
+    assert ward.state.beds["a"].appraisal.own.learnt_s > learnt_s
 
 
 def test_acts_on_what_is_not_there_are_answered_and_change_nothing() -> None:

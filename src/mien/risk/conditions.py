@@ -122,15 +122,11 @@ def _absent(state: Conditions, event: Event, settings: WatchSettings) -> Stepped
 
 
 def _unobserved(state: Conditions, time_ms: int) -> Stepped:
-    """Nothing usable for so long that the timers start anew and what is present is held."""
+    """Nothing usable for so long that what is present is held. Timers see to themselves."""
     if not state.is_observed:
         return state, []
-    state = replace(_timers_anew(state), is_observed=False)
+    state = replace(state, is_observed=False)
     return state, _seen(state, time_ms)
-
-
-def _timers_anew(state: Conditions) -> Conditions:
-    return replace(state, each=tuple(replace(now, for_ms=None) for now in state.each))
 
 
 def _seen(state: Conditions, time_ms: int) -> list[Said]:
@@ -146,7 +142,7 @@ def _usable(state: Conditions, event: Event, score: int, settings: WatchSettings
     now_ms = event.event_time_ms
     hold_ms = to_ms(settings.appraisal.hold_s)
     if state.usable_ms is not None and now_ms - HOP_MS - state.usable_ms >= hold_ms:
-        state = _timers_anew(state)
+        state = replace(state, each=tuple(replace(one, for_ms=None) for one in state.each))
     hop_ms = HOP_MS if state.scored_ms is None else min(now_ms - state.scored_ms, HOP_MS)
     was_observed = state.is_observed
     state = replace(state, is_observed=True, is_fresh=True, scored_ms=now_ms, usable_ms=now_ms)
