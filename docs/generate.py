@@ -17,7 +17,7 @@ from mien.corpora.index import CLIP_COLUMNS, EMOTION_COLUMNS, SUBJECT_COLUMNS
 from mien.corpora.labels import ALIASES, SEPARATOR, UNKNOWN
 from mien.emotion.facs import rules_markdown
 from mien.emotion.prediction_table import CLIP_MEANINGS, FRAME_MEANINGS
-from mien.monitor.settings import JournalSettings
+from mien.monitor.settings import JournalSettings, PipelineSettings
 from mien.risk.action_units import (
     CHOSEN,
     CLOSED,
@@ -39,7 +39,14 @@ from mien.risk.settings import (
 from mien.tables import COLUMN_MEANINGS, COLUMN_TYPES, SCHEMA_VERSION
 
 DOCS = Path(__file__).parent
-WATCH = (SignalSettings, AppraisalSettings, ConditionSettings, AlertSettings, JournalSettings)
+WATCH = (
+    SignalSettings,
+    AppraisalSettings,
+    ConditionSettings,
+    AlertSettings,
+    JournalSettings,
+    PipelineSettings,
+)
 MADE = "<!-- made by docs/generate.py: edit the code instead -->\n\n"
 
 

@@ -32,6 +32,7 @@ _HOMES = {  # name -> the module that it lives in
     "predict": "mien.workflows.predict",
     "read_landmarks": "mien.tables",
     "record": "mien.workflows.extract",
+    "replay": "mien.workflows.replay",
     "report": "mien.workflows.report",
     "simulate": "mien.workflows.simulate",
     "simulate_stay": "mien.workflows.simulate_stay",

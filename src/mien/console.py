@@ -6,7 +6,7 @@ import math
 import time
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
@@ -264,7 +264,7 @@ class FrameProgress:
 class StepProgress:
     """A bar for work that says what it does and how far it is."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, redirect_stdout: bool = True) -> None:
         self._bar = Progress(
             TextColumn("{task.description}", markup=False),
             BarColumn(),
@@ -272,9 +272,10 @@ class StepProgress:
             TimeRemainingColumn(elapsed_when_finished=True),
             console=err,
             disable=not err.is_terminal,
+            redirect_stdout=redirect_stdout,
         )
 
-    def __enter__(self) -> StepProgress:
+    def __enter__(self) -> Self:
         self._bar.start()
         self._task = self._bar.add_task("starting", total=None)
         return self
@@ -284,3 +285,14 @@ class StepProgress:
 
     def __call__(self, doing: str, done: int, total: int) -> None:
         self._bar.update(self._task, description=printable(doing), completed=done, total=total)
+
+
+class LineProgress(StepProgress):
+    """The same, over which lines are printed as they come; to a file they go without the bar."""
+
+    def __init__(self) -> None:
+        super().__init__(redirect_stdout=out.is_terminal)
+
+    def say(self, text: str | None) -> None:
+        if text is not None:
+            say(text)

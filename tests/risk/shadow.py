@@ -7,6 +7,7 @@ from mien.risk.events import (
     PATIENT_RULES,
     Awarded,
     Event,
+    Gathered,
     LevelChanged,
     Notified,
     Record,
@@ -54,6 +55,7 @@ class Shadow:
     awarded_to: dict[str, tuple[str, ...]] = field(default_factory=dict)
     told_ms: dict[tuple[str, str], int] = field(default_factory=dict)
     advised_ms: dict[str, int] = field(default_factory=dict)
+    covered: tuple[tuple[str, str], ...] = ()  # technical conditions of the system alert
     seqs: dict[str, int] = field(default_factory=dict)
     tick_ms: int = 0
 
@@ -70,6 +72,8 @@ class Shadow:
         elif isinstance(body, LevelChanged):
             assert self.levels.get(event.patient, "UNKNOWN") != body.level
             self.levels[event.patient] = body.level
+        elif isinstance(body, Gathered):
+            self.covered = body.members
         elif isinstance(body, RecordChanged):
             self._changed(body, event.patient)
         elif isinstance(body, Notified):
@@ -103,6 +107,7 @@ class Shadow:
             raise AssertionError("what a person closed has changed")
         if body.why in ("opened", "reopened"):
             assert patient not in self.paused
+            assert (patient, record.rule) not in self.covered
             if record.rule in PATIENT_RULES:
                 assert self.signals[patient] == "LIVE"
         self.records[record.key] = record

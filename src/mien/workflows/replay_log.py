@@ -1,0 +1,86 @@
+"""Event logs of the watch as files: JSON Lines, an event a line, whole or absent."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO
+
+from mien.errors import InputError, LogError
+from mien.files import replacing
+from mien.risk.events import Event, from_line, to_line
+from mien.risk.watch import INPUTS
+
+LOG_SUFFIXES = frozenset([".jsonl", ".ndjson"])
+
+
+def is_log(path: str | Path) -> bool:
+    return Path(path).suffix.lower() in LOG_SUFFIXES
+
+
+def read_log(path: str | Path) -> Iterator[Event]:
+    """The events of a log, in its order. Raises InputError, or LogError naming the line."""
+    try:
+        with open(path, encoding="utf-8") as handle:
+            for number, line in enumerate(handle, start=1):
+                if line.strip():
+                    yield _event(line, f"{path} line {number}")
+    except UnicodeDecodeError as error:
+        raise LogError(f"{path} is not text in UTF-8: an event log is JSON Lines") from error
+    except OSError as error:
+        raise InputError(f"cannot read {path}: {error.strerror or error}") from error
+
+
+def _event(line: str, where: str) -> Event:
+    try:
+        return from_line(line)
+    except LogError as error:
+        raise LogError(f"{where}: {error}") from None
+
+
+def inputs_of(events: Iterator[Event], path: str | Path) -> Iterator[Event]:
+    """What came from outside, and the windows: the rest follows from it.
+
+    Raises LogError for a log without any, as an alert log is.
+    """
+    found = False
+    for event in events:
+        if isinstance(event.body, INPUTS):
+            found = True
+            yield event
+    if not found:
+        raise LogError(
+            f"{path} holds no ticks or windows, so nothing follows from it: give the event log "
+            "(mien replay --log), not an alert log"
+        )
+
+
+class LogWriter:
+    """Writes events to a log, or nowhere."""
+
+    def __init__(self, handle: IO[str] | None) -> None:
+        self._handle = handle
+
+    def write(self, events: list[Event]) -> None:
+        if self._handle is not None:
+            self._handle.writelines(f"{to_line(event)}\n" for event in events)
+
+
+@contextmanager
+def writing_log(path: str | Path | None) -> Iterator[LogWriter]:
+    """A writer whose file is there when the block ends well, and else is as it was."""
+    if path is None:
+        yield LogWriter(None)
+        return
+    with replacing(path) as temporary, open(temporary, "w", encoding="utf-8") as handle:
+        yield LogWriter(handle)
+
+
+def check_log_path(path: str | Path) -> Path:
+    """Raises InputError unless it can be a log's."""
+    if not is_log(path):
+        raise InputError(f"{path}: an event log ends in .jsonl")
+    if Path(path).is_dir():
+        raise InputError(f"{path} is a folder: give the name of a file in it")
+    return Path(path)

@@ -1,0 +1,121 @@
+"""What cannot be replayed says why, and what to do; nothing is written."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from mien.errors import InputError, LogError, TableError
+from mien.monitor.journal import Journal
+from mien.risk.events import (
+    Event,
+    alert_log,
+)
+from mien.tables import read_landmarks
+from mien.workflows.replay import replay
+from mien.workflows.replay_frame import MeasuredFrame
+from tests.workflows.stays import (
+    without_faces,
+)
+from tests.workflows.telling import column, kept_in, told, write_log
+
+
+def times(change: Callable[[np.ndarray], None]) -> Callable[[pa.Table], pa.Table]:
+    def changed(table: pa.Table) -> pa.Table:
+        found = table["time_s"].to_numpy().copy()
+        change(found)
+        return column(table, "time_s", found)
+
+    return changed
+
+
+def nan(times_s: np.ndarray) -> None:
+    times_s[50] = np.nan
+
+
+def back(times_s: np.ndarray) -> None:
+    times_s[60:] -= 60
+
+
+def far(times_s: np.ndarray) -> None:
+    times_s[60:] += 1e6
+
+
+BAD = {
+    "empty": (lambda t: t.slice(0, 0), "has no rows"),
+    "nan": (times(nan), r"row 50 \(clip 'stay' frame 50\): time_s is null, NaN or no time"),
+    "back": (times(back), r"clip 'stay' frame 6\d: time goes back by .*sort the rows"),
+    "far": (times(far), r"clip 'stay' frame 60: 278 h after the frame before"),
+    "faces": (lambda t: t.append_column("face_id", pa.array([i % 2 for i in range(len(t))])),
+              "2 tracked faces.*--faces 1"),
+    "partial": (lambda t: column(t, "x_5", [None] * len(t)), "some but not all coordinates"),
+    "text": (lambda t: column(t, "received_s", ["soon"] * len(t)), "received_s is not of numbers"),
+    "columns": (lambda t: t.drop_columns(["y_7"]), "lacks y_7"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", BAD)
+def test_a_recording_that_cannot_be_replayed_says_why_and_writes_nothing(
+    name: str, stay: Path, tmp_path: Path
+) -> None:
+    change, why = BAD[name]
+    table = tmp_path / "bad.parquet"
+    pq.write_table(change(read_landmarks(stay).slice(0, 100)), table)
+    with pytest.raises(TableError, match=why):
+        replay(table, log=tmp_path / "log.jsonl", figure=tmp_path / "stay.png")
+    assert [path.name for path in tmp_path.iterdir()] == ["bad.parquet"]
+
+
+def test_a_recording_without_any_face_is_refused(stay: Path, tmp_path: Path) -> None:
+    table = without_faces(read_landmarks(stay).slice(0, 400), tmp_path / "dark.parquet")
+    with pytest.raises(TableError, match="no frame of .* has a face"):
+        replay(table, log=tmp_path / "log.jsonl")
+    assert not (tmp_path / "log.jsonl").exists()
+
+
+def test_a_log_that_is_none_is_refused_by_its_line(log: list[Event], tmp_path: Path) -> None:
+    whole = write_log(log[:20], tmp_path / "log.jsonl")
+    lines = whole.read_text("utf-8").splitlines()
+    broken = tmp_path / "broken.jsonl"
+    broken.write_text("\n".join([*lines[:5], lines[5][:-20]]), "utf-8")
+    with pytest.raises(LogError, match="broken.jsonl line 6: not an event"):
+        replay(broken)
+    alerts = tmp_path / "alerts.jsonl"
+    alerts.write_text(alert_log(log), "utf-8")
+    with pytest.raises(LogError, match="holds no ticks or windows"):
+        replay(alerts)
+    with pytest.raises(InputError, match="cannot read"):
+        replay(tmp_path / "nowhere.jsonl")
+
+
+def test_a_store_of_another_replay_is_refused(
+    frames: list[MeasuredFrame], stay: Path, tmp_path: Path
+) -> None:
+    store = tmp_path / "ward.db"
+    with Journal.open(store) as journal:
+        told(frames[:300], journal)
+    before = kept_in(store)
+    with pytest.raises(LogError, match="other settings, another model"):
+        replay(stay, store=store, baseline=30)
+    assert kept_in(store) == before
+
+
+@pytest.mark.parametrize(
+    ("options", "why"),
+    [
+        ({}, "nothing to replay"),
+        ({"source": "rtsp://u:secretpw@h/x"}, "is a stream: mien extract it"),
+        ({"source": "a.parquet", "log": "a.txt"}, "ends in .jsonl"),
+        ({"source": "a.parquet", "figure": "a.pdf"}, "ends in .png"),
+        ({"source": "a.parquet", "gap_s": -1}, "gap_s must be 0 or more"),
+        ({"source": "a.parquet", "baseline": 0}, "baseline must be 1 or more"),
+        ({"source": "nowhere.parquet"}, "no table at"),
+    ],
+)
+def test_wrong_use_is_told_at_once(options: dict, why: str) -> None:
+    with pytest.raises(InputError, match=why) as raised:
+        replay(**options)
+    assert "secretpw" not in str(raised.value)
