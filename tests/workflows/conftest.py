@@ -6,8 +6,9 @@ import pytest
 
 from mien.risk.events import Event
 from mien.tables import open_landmarks
+from mien.workflows.replay_clips import open_recording
 from mien.workflows.replay_frame import MeasuredFrame
-from mien.workflows.replay_rows import measured, open_recording
+from mien.workflows.replay_rows import measured
 from tests.workflows.stays import write_stay
 from tests.workflows.telling import FACS, told
 

@@ -6,8 +6,7 @@ in grey print and for the colour-blind it says the same.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -29,48 +28,27 @@ from mien.evaluation.canvas import (
     plain,
     png,
 )
+from mien.evaluation.stay_bands import STATES, Look, draw_bands, shown
+from mien.evaluation.stay_table import draw_table
 from mien.evaluation.stay_trace import StayTrace
 from mien.risk.events import Record
-from mien.risk.evidence import TERMS
 from mien.risk.settings import WatchConfig
 from mien.risk.words import moment
 
 A4_IN = (11.7, 8.27)
-ALERTS_SHOWN = 9
 _TICKS_MS = [1000 * s for s in (10, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14400, 21600)] + [
     86_400_000 * days for days in (1, 2, 7)
 ]
 _MOST_TICKS = 14
-_ROW_SHARE = 0.085  # of the table's height, a row
-_LEAST_LABEL = 0.035  # of the width, for a word in a band
 
 
-@dataclass(frozen=True)
-class _Look:
-    colour: str
-    hatch: str = ""
-    ink: str = INK
-
-
-STATES = {
-    "LIVE": _Look("#d7e9f5"),
-    "NOT_OBSERVABLE": _Look("#f6dfa9", "///"),
-    "NO_SIGNAL": _Look("#8b9096", "xxx", "white"),
-    "PAUSED": _Look("white", "..."),
-    "LEARNING": _Look("#f1f1f1", "///"),
-    "READY": _Look("#d7e9f5"),
-    "CALM": _Look("#d7e9f5"),
-    "WATCH": _Look(ORANGE, "//"),
-    "CONCERN": _Look(VERMILION, "", "white"),
-    "UNKNOWN": _Look("#8b9096", "xxx", "white"),
-}
 TERM_LOOKS = {
-    "P": _Look(BLUE),
-    "B": _Look("#56b4e9", "///"),
-    "E": _Look(GREEN, "..."),
-    "N": _Look(GREY, "xxx"),
-    "R": _Look(ORANGE, "\\\\\\"),
-    "C": _Look(INK),
+    "P": Look(BLUE),
+    "B": Look("#56b4e9", "///"),
+    "E": Look(GREEN, "..."),
+    "N": Look(GREY, "xxx"),
+    "R": Look(ORANGE, "\\\\\\"),
+    "C": Look(INK),
 }
 TERM_NAMES = {
     "P": "P index",
@@ -79,12 +57,6 @@ TERM_NAMES = {
     "N": "N model, weak",
     "R": "R restless",
     "C": "C slow rise",
-}
-AXES = {"level": "level", "signal": "signal", "baseline": "own baseline"}
-PRIORITY_LOOKS = {
-    "LOW": _Look("#f6dfa9"),
-    "MEDIUM": _Look(ORANGE, "//"),
-    "HIGH": _Look(VERMILION, "", "white"),
 }
 
 
@@ -103,11 +75,11 @@ def stay_figure(trace: StayTrace, config: WatchConfig) -> bytes:
     _draw_index(plots[0], trace, edges, config)
     _draw_score(plots[1], trace, edges, config)
     _draw_quality(plots[2], trace, edges, config)
-    _draw_bands(plots[3], trace)
+    draw_bands(plots[3], trace)
     numbered = list(enumerate(trace.records.values(), start=1))
     _mark_alerts(plots[0], numbered)
     _time_axis(plots, trace)
-    _draw_table(figure.add_subplot(grid[4]), numbered)
+    draw_table(figure.add_subplot(grid[4]), numbered)
     _words(figure, trace, config)
     return png(figure)
 
@@ -124,7 +96,7 @@ def _column(trace: StayTrace, name: str) -> np.ndarray:
     return np.array([np.nan if value is None else value for value in values], float)
 
 
-def _stairs(axes: Axes, values: np.ndarray, edges: np.ndarray, **style: object) -> None:
+def _stairs(axes: Axes, values: np.ndarray, edges: np.ndarray, **style: Any) -> None:
     if len(values):
         axes.stairs(values, edges, baseline=None, **style)
 
@@ -180,7 +152,9 @@ def _draw_score(axes: Axes, trace: StayTrace, edges: np.ndarray, config: WatchCo
 
 
 def _legend(axes: Axes, *, columns: int) -> None:
-    """In a corner, over what is drawn there."""
+    """In a corner, over what is drawn there; none where nothing is."""
+    if not axes.get_legend_handles_labels()[0]:
+        return
     axes.legend(
         loc="upper right", fontsize=7.5, ncols=columns, borderaxespad=0.1, frameon=True,
         framealpha=0.85, edgecolor="none", handlelength=1.6, columnspacing=1.2,
@@ -199,56 +173,6 @@ def _draw_quality(axes: Axes, trace: StayTrace, edges: np.ndarray, config: Watch
     axes.set_ylim(0, 1.05)
     axes.set_yticks([0, 0.5, 1])
     axes.set_ylabel("signal\nquality", fontsize=9)
-
-
-def _draw_bands(axes: Axes, trace: StayTrace) -> None:
-    """The three axes and the alerts, each a band of states with a word in it."""
-    begin_ms, end_ms = trace.begin_ms or 0, max(trace.end_ms, (trace.begin_ms or 0) + 1000)
-    rows = [*AXES.values(), "alerts"]
-    for row, name in enumerate(AXES):
-        for from_ms, to_ms, state in _stretches(trace.changes[name], begin_ms, end_ms):
-            _band(axes, row, from_ms, to_ms, STATES[state], state, end_ms - begin_ms)
-    for number, record in enumerate(trace.records.values(), start=1):
-        from_ms = max(record.onset_ms, begin_ms)
-        to_ms = min(record.cleared_ms or end_ms, end_ms)
-        look = PRIORITY_LOOKS.get(record.priority, STATES["PAUSED"])
-        row_now = len(AXES)
-        _band(axes, row_now, from_ms, to_ms, look, str(number), end_ms - begin_ms)
-    axes.set_ylim(len(rows) - 0.5, -0.5)
-    axes.set_yticks(range(len(rows)), rows)
-    axes.spines[["left", "bottom"]].set_visible(False)
-    axes.tick_params(axis="y", length=0)
-
-
-def _stretches(
-    changes: list[tuple[int, str]], begin_ms: int, end_ms: int
-) -> Iterator[tuple[int, int, str]]:
-    """(from, to, state) within the stay."""
-    times = [*(time_ms for time_ms, _ in changes[1:]), end_ms]
-    for (from_ms, state), to_ms in zip(changes, times, strict=True):
-        from_ms, to_ms = max(from_ms, begin_ms), min(to_ms, end_ms)
-        if to_ms > from_ms:
-            yield from_ms, to_ms, state
-
-
-def _band(
-    axes: Axes, row: int, from_ms: int, to_ms: int, look: _Look, word: str, length_ms: int
-) -> None:
-    least_ms = 0.0015 * length_ms  # a stroke that can be seen
-    width_ms = max(to_ms - from_ms, least_ms)
-    axes.barh(
-        row, width_ms, left=from_ms, height=0.72, color=look.colour, hatch=look.hatch,
-        edgecolor="white" if look.hatch else SOFT, linewidth=0.0 if look.hatch else 0.3,
-    )  # fmt: skip
-    is_number = word.isdigit()
-    needed = _LEAST_LABEL * (0.25 if is_number else len(word) / 4)
-    if width_ms / length_ms >= needed:
-        behind = {"facecolor": look.colour, "edgecolor": "none", "pad": 0.8}
-        axes.text(
-            from_ms + width_ms / 2, row, _shown(word), ha="center", va="center",
-            fontsize=7, color=look.ink, clip_on=True,
-            bbox=behind if look.hatch else None,
-        )  # fmt: skip
 
 
 def _mark_alerts(axes: Axes, numbered: list[tuple[int, Record]]) -> None:
@@ -274,65 +198,6 @@ def _time_axis(plots: list[Axes], trace: StayTrace) -> None:
         axes.tick_params(axis="x", labelbottom=axes is plots[-1], labelsize=8)
 
 
-def _draw_table(axes: Axes, numbered: list[tuple[int, Record]]) -> None:
-    """The alerts in words. Those that do not fit are counted."""
-    axes.axis("off")
-    if not numbered:
-        axes.text(0, 0.8, "No alert.", fontsize=9, color=INK)
-        return
-    shown = _most_urgent(numbered)
-    rows = [_row(number, record) for number, record in shown]
-    height = _ROW_SHARE * (len(rows) + 1)
-    table = axes.table(
-        cellText=rows,
-        colLabels=["", "onset", "lasted", "rule", "priority", "now", "score", "evidence at onset"],
-        colWidths=[0.025, 0.09, 0.06, 0.1, 0.065, 0.06, 0.05, 0.55],
-        cellLoc="left", bbox=[0, 1 - height, 1, height], edges="horizontal",
-    )  # fmt: skip
-    table.auto_set_font_size(False)
-    table.set_fontsize(7.2)
-    for cell in table.get_celld().values():
-        cell.set_edgecolor(FAINT)
-        cell.PAD = 0.01
-        cell.get_text().set_horizontalalignment("left")
-        cell.get_text().set_parse_math(False)
-    if len(shown) < len(numbered):
-        text = f"and {len(numbered) - len(shown)} more alerts, of lower priority or later"
-        axes.text(0, 0.94 - height, text, fontsize=7.5, color=SOFT, transform=axes.transAxes)
-
-
-def _most_urgent(numbered: list[tuple[int, Record]]) -> list[tuple[int, Record]]:
-    """As many as fit, the highest first chosen; in the order of their onsets."""
-    ranks = {"HIGH": 0, "MEDIUM": 1, "LOW": 2}
-    by_rank = sorted(numbered, key=lambda one: (ranks.get(one[1].priority, 3), one[0]))
-    return sorted(by_rank[:ALERTS_SHOWN])
-
-
-def _row(number: int, record: Record) -> list[str]:
-    lasted = "-" if record.cleared_ms is None else moment(record.cleared_ms - record.onset_ms)
-    score = "-" if record.score is None else str(record.score)
-    return [
-        str(number), moment(record.onset_ms), lasted, record.rule, record.priority, record.shown,
-        score, _evidence(record),
-    ]  # fmt: skip
-
-
-def _evidence(record: Record) -> str:
-    """Terms that added something, with value and weight; of a technical one what was measured."""
-    if record.evidence is None:
-        return ""
-    told = []
-    for term in record.evidence.terms:
-        if term.value is None or (term.name in TERMS and not term.weight):
-            continue
-        if term.name in TERMS:
-            told.append(f"{term.name} {term.value:.2g} ≥ {term.limit:g}: +{term.weight}")
-        else:
-            told.append(f"{term.value:g} {term.unit}")
-    moved = ", ".join(name for name, _ in record.evidence.regions)
-    return "; ".join(told) + (f"; moved most: {moved}" if moved else "")
-
-
 def _words(figure: Figure, trace: StayTrace, config: WatchConfig) -> None:
     begin_ms = trace.begin_ms or 0
     length = moment(max(trace.end_ms - begin_ms, 0))
@@ -347,17 +212,13 @@ def _words(figure: Figure, trace: StayTrace, config: WatchConfig) -> None:
     )  # fmt: skip
     figure.legend(
         handles=[
-            Patch(facecolor=look.colour, hatch=look.hatch, edgecolor="white", label=_shown(name))
+            Patch(facecolor=look.colour, hatch=look.hatch, edgecolor="white", label=shown(name))
             for name, look in STATES.items()
         ],
         loc="lower left", bbox_to_anchor=(0.008, 0.036), ncols=len(STATES), fontsize=6.8,
         frameon=False, handlelength=1.8, columnspacing=1.1, borderaxespad=0,
     )  # fmt: skip
     figure.text(0.012, 0.012, _wrapped(INTENDED_USE), fontsize=6.2, color=SOFT, va="bottom")
-
-
-def _shown(state: str) -> str:
-    return state.replace("_", " ")
 
 
 def _wrapped(text: str) -> str:

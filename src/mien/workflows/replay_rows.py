@@ -1,117 +1,39 @@
 """The frames of a landmark table, measured, each on its patient's own clock.
 
-Each subject is a patient; without subjects, all rows are one patient's. A patient's first clip
-keeps its own clock. Each further clip, in the order in which they begin in the table, begins one
-frame and `gap_s` after the end of the one before, whatever its own clock says.
-
 Shapes: n rows of a batch, P = 478 points, F values a frame.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass
 from functools import partial
 
 import numpy as np
 import pyarrow as pa
 
-from mien.config import CREMA_D_FPS
 from mien.corpora.frame_size import SIZE_COLUMNS, frame_sizes_of
-from mien.corpora.names import label_from_name
 from mien.corpora.problems import NO_FACE, point_states
-from mien.corpora.subjects import subjects_of
 from mien.emotion.ahead import ahead
-from mien.errors import InputError, TableError
 from mien.face.features import Faces
 from mien.risk.events import Face
 from mien.risk.measured import kept_of
-from mien.tables import POINT_COLUMNS, LandmarkSource, points_of
+from mien.tables import POINT_COLUMNS, points_of
 from mien.workflows.features import refuse_partial
+from mien.workflows.replay_clips import (
+    ABOUT,
+    Recording,
+    clips_of,
+    numbers_of,
+    patients_of,
+    runs,
+    times_ms,
+)
 from mien.workflows.replay_frame import MeasuredFrame
 from mien.workflows.replay_posterior import Posterior
 
 BATCH_ROWS = 256  # what a thread measures at a time
 ROWS_AT_ONCE = 4096
-FRAME_MS = 100  # between clips of one frame each
-UNNAMED = "patient"  # who a table without subjects is of, unless somebody says
-_ABOUT = ("video_filename", "frame_num", "subject", "time_s", "received_s", "face_id", "presence")
-_SOME = 5  # names that an error tells
-
-
-@dataclass(frozen=True, slots=True)
-class ClipTimes:
-    """When a clip of a patient is, by its own clock, and what is added to that."""
-
-    first_ms: int
-    last_ms: int
-    rows: int
-    shift_ms: int = 0
-
-    @property
-    def interval_ms(self) -> int:
-        """From a frame to the next, in the mean."""
-        return round((self.last_ms - self.first_ms) / max(self.rows - 1, 1)) or FRAME_MS
-
-
-@dataclass(frozen=True)
-class Recording:
-    """A landmark table, looked through once without its points."""
-
-    source: LandmarkSource
-    clips: Mapping[tuple[str, str], ClipTimes]  # by patient and clip, in the order they begin
-    fps: float | None
-    is_named: bool  # by the table itself: rows that name nobody are then left out
-    rows_of_nobody: int = 0
-
-    @property
-    def patients(self) -> list[str]:
-        return list(dict.fromkeys(patient for patient, _ in self.clips))
-
-    @property
-    def rows(self) -> int:
-        return sum(clip.rows for clip in self.clips.values())
-
-    def clip_count(self, patient: str) -> int:
-        return sum(name == patient for name, _ in self.clips)
-
-    def ends_ms(self, *, gap_s: float) -> dict[str, int]:
-        """When a further clip of each patient would begin."""
-        return {
-            patient: clip.last_ms + clip.shift_ms + clip.interval_ms + round(1000 * gap_s)
-            for (patient, _), clip in self.clips.items()
-        }
-
-
-def open_recording(
-    source: LandmarkSource, *, patient: str | None = None, fps: float | None = None
-) -> Recording:
-    """Look through a table: who is in it, and when.
-
-    patient: the one to be replayed, None for all; or how to call the patient of a table that
-    names nobody. fps: of rows without time_s; CREMA-D's clips have their own.
-    Raises TableError for a table without rows, times that are absent or not finite, several
-    faces a frame, InputError for a patient whom it does not know.
-    """
-    survey = _Survey(source, fps)
-    for batch in source.batches(_ABOUT, batch_rows=65536):
-        survey.add(batch)
-    if not survey.row:
-        raise TableError(f"{source.path} has no rows: there is nothing to replay")
-    return survey.recording(patient)
-
-
-def placed(recording: Recording, *, gap_s: float, after_ms: Mapping[str, int]) -> Recording:
-    """The recording with its clips one after another.
-
-    after_ms: where patients' earlier recordings ended, by patient.
-    """
-    ends, clips = dict(after_ms), {}
-    for (patient, name), clip in recording.clips.items():
-        clip = replace(clip, shift_ms=ends.get(patient, clip.first_ms) - clip.first_ms)
-        clips[patient, name] = clip
-        ends[patient] = clip.last_ms + clip.shift_ms + clip.interval_ms + round(1000 * gap_s)
-    return replace(recording, clips=clips)
 
 
 def measured(
@@ -130,137 +52,6 @@ def measured(
     yield from ahead(partial(_measured, posterior=posterior), slices, threads=threads)
 
 
-# --- Looking through -------------------------------------------------------------------------
-
-
-@dataclass
-class _Survey:
-    source: LandmarkSource
-    fps: float | None
-    row: int = 0
-    faces: set[int | None] = field(default_factory=set)
-    clips: dict[tuple[str | None, str], ClipTimes] = field(default_factory=dict)
-
-    def add(self, batch: pa.RecordBatch) -> None:
-        patients, clips = _patients(batch), _clips(batch)
-        times, _ = _times_ms(batch, self.fps, first_row=self.row)
-        for person, clip, some in _runs(patients, clips):
-            old = self.clips.get((person, clip))
-            first, last = int(times[some].min()), int(times[some].max())
-            count = some.stop - some.start
-            if old is not None:
-                first, last = min(first, old.first_ms), max(last, old.last_ms)
-                count += old.rows
-            self.clips[person, clip] = ClipTimes(first, last, count)
-        if "face_id" in batch.schema.names:
-            self.faces.update(batch.column("face_id").unique().to_pylist())
-        self.row += batch.num_rows
-
-    def recording(self, patient: str | None) -> Recording:
-        if len(self.faces - {None}) > 1:
-            raise TableError(
-                f"{self.source.path} has {len(self.faces - {None})} tracked faces, and a watch is "
-                "of one: keep the rows of one face_id, or extract again with --faces 1"
-            )
-        known = list(dict.fromkeys(name for name, _ in self.clips if name is not None))
-        if not known:
-            name = patient or UNNAMED
-            clips = {(name, clip): times for (_, clip), times in self.clips.items()}
-            return Recording(self.source, clips, self.fps, is_named=False)
-        if patient is not None and patient not in known:
-            more = f" and {len(known) - _SOME} more" if len(known) > _SOME else ""
-            raise InputError(
-                f"{self.source.path} has no patient {patient!r}: it has "
-                f"{', '.join(known[:_SOME])}{more} (column subject, or the clips' names)"
-            )
-        wanted = {patient} if patient is not None else set(known)
-        return Recording(
-            self.source,
-            {(name, clip): t for (name, clip), t in self.clips.items() if name in wanted and name},
-            self.fps,
-            is_named=True,
-            rows_of_nobody=sum(t.rows for (name, _), t in self.clips.items() if name is None),
-        )
-
-
-def _patients(batch: pa.RecordBatch) -> list[str | None]:
-    column = batch.column("subject").to_pylist() if "subject" in batch.schema.names else None
-    found: list[str | None] = subjects_of(_clips(batch), column=column).of_rows.tolist()
-    return found
-
-
-def _clips(batch: pa.RecordBatch) -> list[str]:
-    return [clip or "" for clip in batch.column("video_filename").to_pylist()]
-
-
-def _runs(patients: list[str | None], clips: list[str]) -> Iterator[tuple[str | None, str, slice]]:
-    """Stretches of rows of the same patient and clip."""
-    start = 0
-    for row in range(1, len(clips) + 1):
-        if row < len(clips) and (clips[row], patients[row]) == (clips[start], patients[start]):
-            continue
-        yield patients[start], clips[start], slice(start, row)
-        start = row
-
-
-def _times_ms(
-    batch: pa.RecordBatch, fps: float | None, *, first_row: int
-) -> tuple[np.ndarray, np.ndarray]:
-    """(n,) int64 each: when a frame was, and when it was received, by the clip's own clock."""
-    times_s = _numbers(batch, "time_s")
-    absent = np.isnan(times_s)
-    if absent.any():
-        times_s = np.where(absent, _by_frame_number(batch, fps), times_s)
-    bad = np.flatnonzero(~np.isfinite(times_s) | (np.abs(times_s) > 1e11))
-    if len(bad):
-        raise TableError(_timeless(batch, int(bad[0]), first_row))
-    received_s = _numbers(batch, "received_s")
-    received_s = np.where(np.isfinite(received_s), received_s, times_s)
-    return _to_ms(times_s), _to_ms(received_s)
-
-
-def _to_ms(times_s: np.ndarray) -> np.ndarray:
-    return np.asarray(np.rint(1000 * times_s).astype(np.int64))
-
-
-def _timeless(batch: pa.RecordBatch, row: int, first_row: int) -> str:
-    has_times = "time_s" in batch.schema.names
-    what = "time_s is null, NaN or no time" if has_times else "there is no time_s"
-    return (
-        f"row {first_row + row} ({_where(batch, row)}): {what}. Give seconds in a column time_s, "
-        "or --fps with the frames a second of its frame_num"
-    )
-
-
-def _by_frame_number(batch: pa.RecordBatch, fps: float | None) -> np.ndarray:
-    """(n,) s, NaN where the frame rate is not known."""
-    numbers = _numbers(batch, "frame_num")
-    if fps is not None:
-        return numbers / fps
-    clips = _clips(batch)
-    is_known = {clip: label_from_name(clip).corpus == "CREMA-D" for clip in set(clips)}
-    rates = np.array([CREMA_D_FPS if is_known[clip] else np.nan for clip in clips])
-    return np.asarray(numbers / rates)
-
-
-def _numbers(batch: pa.RecordBatch, name: str) -> np.ndarray:
-    """(n,) float64, NaN where null or where the table has no such column."""
-    if name not in batch.schema.names:
-        return np.full(batch.num_rows, np.nan)
-    try:
-        return np.asarray(batch.column(name).cast(pa.float64()).to_numpy(zero_copy_only=False))
-    except pa.ArrowInvalid as error:
-        raise TableError(f"column {name} is not of numbers: {error}") from error
-
-
-def _where(batch: pa.RecordBatch, row: int) -> str:
-    clip, frame = (batch.column(name)[row].as_py() for name in ("video_filename", "frame_num"))
-    return f"clip {clip!r} frame {frame}"
-
-
-# --- Measuring -------------------------------------------------------------------------------
-
-
 @dataclass(frozen=True)
 class _Slice:
     rows: pa.RecordBatch
@@ -271,7 +62,7 @@ class _Slice:
 
 
 def _slices(recording: Recording, known_to_ms: Mapping[str, int]) -> Iterator[_Slice]:
-    columns = (*_ABOUT, *SIZE_COLUMNS, *POINT_COLUMNS)
+    columns = (*ABOUT, *SIZE_COLUMNS, *POINT_COLUMNS)
     for batch in recording.source.batches(columns, batch_rows=ROWS_AT_ONCE):
         for start in range(0, batch.num_rows, BATCH_ROWS):
             rows = batch.slice(start, BATCH_ROWS)
@@ -283,12 +74,12 @@ def _slice(
     recording: Recording, rows: pa.RecordBatch, known_to_ms: Mapping[str, int]
 ) -> _Slice | None:
     """The rows that are replayed; None: none of these."""
-    patients: list[str | None] = _patients(rows)
+    patients: list[str | None] = patients_of(rows)
     if not recording.is_named:
         patients = [recording.patients[0]] * rows.num_rows
-    times, received = _times_ms(rows, recording.fps, first_row=0)
+    times, received = times_ms(rows, recording.fps, first_row=0)
     keep = np.zeros(rows.num_rows, bool)
-    for person, clip, some in _runs(patients, _clips(rows)):
+    for person, clip, some in runs(patients, clips_of(rows)):
         found = recording.clips.get((person or "", clip))
         if found is not None:
             keep[some] = True
@@ -309,7 +100,7 @@ def _measured(some: _Slice, posterior: Posterior) -> list[MeasuredFrame]:
     refuse_partial(some.rows, state)
     is_face = state != NO_FACE
     faces, values = _faces(some.rows, points, np.flatnonzero(is_face & some.is_new), posterior)
-    clips, numbers = _clips(some.rows), some.rows.column("frame_num").to_pylist()
+    clips, numbers = clips_of(some.rows), some.rows.column("frame_num").to_pylist()
     return [
         MeasuredFrame(
             some.patients[row],
@@ -332,7 +123,7 @@ def _faces(
     values: list[np.ndarray | None] = [None] * len(points)
     if len(new):
         seen = Faces(points[new], size_px=frame_sizes_of(rows)[new])
-        presence = _numbers(rows, "presence")[new]
+        presence = numbers_of(rows, "presence")[new]
         found = kept_of(seen, presence=np.where(np.isnan(presence), 1.0, presence))
         for row, face, value in zip(new.tolist(), found, posterior.values(seen), strict=True):
             faces[row], values[row] = face, value

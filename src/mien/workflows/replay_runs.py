@@ -15,12 +15,13 @@ from mien.risk.events import WARD, Event
 from mien.risk.settings import WatchConfig
 from mien.tables import open_landmarks
 from mien.workflows.replay_bedside import Bedside
+from mien.workflows.replay_clips import Recording, open_recording, placed
 from mien.workflows.replay_log import LogWriter, inputs_of, read_log, writing_log
 from mien.workflows.replay_order import FrameCounts
 from mien.workflows.replay_posterior import Posterior
 from mien.workflows.replay_record import explain_replayed
 from mien.workflows.replay_result import PatientReplay, Replayed
-from mien.workflows.replay_rows import Recording, measured, open_recording, placed
+from mien.workflows.replay_rows import measured
 from mien.workflows.replay_store import open_store
 from mien.workflows.replay_ward import Ward
 

@@ -1,0 +1,56 @@
+"""The picture of a stay: bounded in memory whatever its length, and of anything that can be."""
+
+from pathlib import Path
+
+import pytest
+
+from mien.evaluation.stay_figure import stay_figure
+from mien.evaluation.stay_trace import MOST_BINS, StayTrace
+from mien.risk.events import Event, LevelChanged, RecordChanged, Scored, SignalChanged
+from tests.risk.beds import CONFIG, Bed, of, scored, technical
+
+
+def second(at_s: int, score: int | None) -> Event:
+    return Event("a", 1, 1000 * at_s, 0, "c", scored(score))
+
+
+def test_a_long_stay_takes_no_more_memory_and_loses_no_peak() -> None:
+    trace = StayTrace("a")
+    for at_s in range(1, 3 * MOST_BINS):
+        trace.add(second(at_s, 5 if at_s == 4000 else 0))
+    assert MOST_BINS / 2 <= len(trace.bins) <= MOST_BINS
+    peak = max(range(len(trace.bins)), key=lambda place: trace.bins[place].score or 0)
+    assert trace.bins[peak].score == 5
+    assert peak * trace.bin_ms <= 3_999_000 < (peak + 1) * trace.bin_ms
+    assert trace.length_s == 3 * MOST_BINS - 1
+
+
+def test_seconds_without_a_score_are_gaps_and_not_zeros() -> None:
+    trace = StayTrace("a")
+    for at_s in range(1, 10):
+        trace.add(second(at_s, None if at_s > 4 else 1))
+    assert [one.score for one in trace.bins] == [1] * 4 + [None] * 5
+    assert [one.p_most for one in trace.bins[4:]] == [None] * 5
+
+
+@pytest.mark.parametrize("alerts", [0, 1, 30])
+def test_a_stay_is_drawn_with_any_number_of_alerts(alerts: int, tmp_path: Path) -> None:
+    trace, bed = StayTrace("a$b"), Bed("a$b").live()
+    trace.add(Event("a$b", 1, 1000, 0, "c", SignalChanged("PAUSED")))
+    for at_s in range(1, 100):
+        trace.add(Event("a$b", 1, 1000 * at_s, 0, "c", scored(at_s % 7)))
+    trace.add(Event("a$b", 1, 50_000, 0, "c", LevelChanged("CONCERN")))
+    for number in range(alerts):
+        bed.hear(technical(is_present=True))
+        for record in of(RecordChanged, bed.ticks(1)):
+            trace.records[f"{record.record.key}/{number}"] = record.record
+        bed.hear(technical(is_present=False))
+    assert len(trace.records) >= alerts
+    assert stay_figure(trace, CONFIG).startswith(b"\x89PNG")
+
+
+def test_a_stay_of_which_nothing_was_seen_is_drawn_too() -> None:
+    assert stay_figure(StayTrace("a"), CONFIG).startswith(b"\x89PNG")
+    trace = StayTrace("a")
+    trace.add(Event("a", 1, 1000, 0, "c", Scored(None, (), False, 0.0, "LEARNING")))
+    assert stay_figure(trace, CONFIG) == stay_figure(trace, CONFIG)
