@@ -23,6 +23,7 @@ _HOMES = {  # name -> the module that it lives in
     "convert": "mien.workflows.convert",
     "demo": "mien.workflows.demo",
     "evaluate": "mien.workflows.evaluate",
+    "evaluate_alarms": "mien.workflows.evaluate_alarms",
     "explain": "mien.workflows.explain",
     "extract": "mien.workflows.extract",
     "features": "mien.workflows.features",

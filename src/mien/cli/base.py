@@ -87,6 +87,18 @@ def end(*, is_complete: bool) -> None:
         raise typer.Exit(DONE_BUT_FOR_FAILURES)
 
 
+def given_options(context: typer.Context) -> set[str]:
+    """The names of the options that the command line has."""
+    sources = {name: context.get_parameter_source(name) for name in context.params}
+    return {name for name, source in sources.items() if source and source.name == "COMMANDLINE"}
+
+
+def refuse(names: set[str], why: str) -> None:
+    """Raise InputError for options that do not go together, if there are any."""
+    if names:
+        raise InputError(f"{why} {', '.join('--' + n.replace('_', '-') for n in sorted(names))}")
+
+
 def _version(wanted: bool) -> None:
     if wanted:
         console.say(f"mien {mien.__version__}")

@@ -8,12 +8,17 @@ from typing import Annotated
 import typer
 
 from mien import console
+from mien.cli import alarm_options as alarm
 from mien.cli import fit_options as fit
 from mien.cli.base import NOTHING_KEPT, Table, app, end, say_lines, stoppable
 
 Resume = Annotated[bool, typer.Option("--resume", help="Go on from where a stopped training was.")]
 TensorBoard = Annotated[
     Path | None, typer.Option(metavar="FOLDER", help="Write TensorBoard logs here.")
+]
+OptionalTable = Annotated[
+    Path | None,
+    typer.Argument(metavar="TABLE", show_default=False, help="A landmark table, Parquet or CSV."),
 ]
 Method = Annotated[
     str,
@@ -101,7 +106,8 @@ def train(
 @app.command()
 @stoppable(NOTHING_KEPT)
 def evaluate(
-    table: Table,
+    context: typer.Context,
+    table: OptionalTable = None,
     recipe: fit.Recipes = "seed",
     output: Annotated[
         Path | None, typer.Option("--output", "-o", help="A folder for metrics and report.")
@@ -126,17 +132,33 @@ def evaluate(
     crema_d_votes: fit.CremaDVotes = None,
     device: fit.Device = "auto",
     precision: fit.Precision = "auto",
+    alarms: alarm.Alarms = False,
+    days: alarm.Days = 4,
+    episodes: alarm.Episodes = 24,
+    workers: alarm.Workers = 1,
 ) -> None:
     """Score recipes on people they have not seen, beside the leaky score and the majority.
 
     Several recipes are compared on the same people, with intervals of the differences.
+
+    With --alarms it is the bedside watch that is measured, on simulated patients: episodes found
+    and how soon, false alarms a day, what each rule is worth (docs/alarms.md). A patient-day
+    takes about a minute.
 
     Examples:
 
         mien evaluate landmarks.parquet --recipe svm --folds 5 -o evaluation
 
         mien evaluate landmarks.parquet --recipe logistic,mlp,temporal --folds-file folds.json
+
+        mien evaluate --alarms --days 4 --episodes 24 -o alarms
     """
+    if alarm.is_asked(context, alarms=alarms, table=table):
+        alarm.evaluate_alarms(
+            days=days, episodes=episodes, seed=seed, output=output, workers=workers
+        )
+        return
+    assert table is not None
     shared = fit.shared_options(locals())
     from mien.workflows.evaluate import evaluate as run
 

@@ -8,9 +8,17 @@ from typing import Annotated, Any
 import typer
 
 from mien import console
-from mien.cli.base import NOTHING_KEPT, Overwrite, TableOut, app, say_lines, stoppable
+from mien.cli.base import (
+    NOTHING_KEPT,
+    Overwrite,
+    TableOut,
+    app,
+    given_options,
+    refuse,
+    say_lines,
+    stoppable,
+)
 from mien.corpora.labels import canonical_label
-from mien.errors import InputError
 
 Kind = Annotated[
     str,
@@ -117,15 +125,9 @@ def _stay(output: Path, **settings: Any) -> None:
 
 def _given(context: typer.Context, *, stay: bool) -> set[str]:
     """The options that the command line names. Raises InputError for those of the other kind."""
-    sources = {name: context.get_parameter_source(name) for name in context.params}
-    given = {name for name, source in sources.items() if source and source.name == "COMMANDLINE"}
+    given = given_options(context)
     if stay:
-        _refuse(given - _OF_BOTH - _OF_STAYS, "--stay does not take")
+        refuse(given - _OF_BOTH - _OF_STAYS, "--stay does not take")
     else:
-        _refuse(given & _OF_STAYS, "without --stay mien simulate does not take")
+        refuse(given & _OF_STAYS, "without --stay mien simulate does not take")
     return given
-
-
-def _refuse(names: set[str], why: str) -> None:
-    if names:
-        raise InputError(f"{why} {', '.join('--' + n.replace('_', '-') for n in sorted(names))}")
