@@ -59,7 +59,7 @@ def test_windows_fit_the_log() -> None:
 
 
 def test_p_is_that_of_the_units_by_the_watch_s_own_rule() -> None:
-    for window in drawn(script(4, 5, start_hour=11, episodes_per_hour=3)):
+    for window in drawn(script(4, 2.5, start_hour=11, episodes_per_hour=3)):
         if window.action_units is not None:
             speaking = window.mouth_is_speaking
             told = p_of(window.action_units, mouth_is_speaking=speaking)
@@ -131,13 +131,13 @@ def test_a_wrong_clock_is_in_the_skew() -> None:
 
 
 def test_distress_has_the_p_that_is_meant() -> None:
-    stays = [script(1, 10, patient=n, episodes_per_hour=4) for n in range(1, 7)]
+    stays = [script(1, 3, patient=n, episodes_per_hour=4) for n in range(1, 4)]
     for stay in stays:
         p = np.array([np.nan if one.p is None else one.p for one in drawn(stay)])
         for one in stay.distress:
             held = p[int(one.start_s) + 12 : int(one.end_s) - 6]
             assert abs(np.nanmedian(held) - one.strength) < 2.5
-    calm = np.concatenate([[one.p or 0 for one in drawn(script(2, 4, episodes_per_hour=0))]])
+    calm = np.concatenate([[one.p or 0 for one in drawn(script(2, 1, episodes_per_hour=0))]])
     assert np.median(calm) < 2
 
 
@@ -181,7 +181,7 @@ def test_groups_say_what_goes_on() -> None:
 
 
 def test_windows_compared_with_themselves_are_the_same() -> None:
-    some = [grouped(one, drawn(one), SignalSettings()) for one in (script(1, 2), script(2, 2))]
+    some = [grouped(one, drawn(one), SignalSettings()) for one in (script(1, 1), script(2, 1))]
     for one in compare(some, some):
         assert one.distance == 0
         assert all(a == b for a, b in one.quantiles)
