@@ -40,6 +40,7 @@ _TICKS_MS = [1000 * s for s in (10, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200
     86_400_000 * days for days in (1, 2, 7)
 ]
 _MOST_TICKS = 14
+_NEAR = 0.012  # of the width: numbers of alerts nearer than this are one
 
 
 TERM_LOOKS = {
@@ -65,7 +66,7 @@ def stay_figure(trace: StayTrace, config: WatchConfig) -> bytes:
     figure = Figure(figsize=A4_IN, dpi=DPI)
     grid = figure.add_gridspec(
         5, 1, height_ratios=[3.0, 2.1, 1.0, 1.9, 3.2], hspace=0.16,
-        left=0.085, right=0.985, top=0.925, bottom=0.07,
+        left=0.085, right=0.95, top=0.925, bottom=0.07,
     )  # fmt: skip
     index = figure.add_subplot(grid[0])
     plots = [index, *(figure.add_subplot(grid[row], sharex=index) for row in (1, 2, 3))]
@@ -77,7 +78,7 @@ def stay_figure(trace: StayTrace, config: WatchConfig) -> bytes:
     _draw_quality(plots[2], trace, edges, config)
     draw_bands(plots[3], trace)
     numbered = list(enumerate(trace.records.values(), start=1))
-    _mark_alerts(plots[0], numbered)
+    _mark_alerts(plots[0], numbered, max(trace.end_ms - (trace.begin_ms or 0), 1))
     _time_axis(plots, trace)
     draw_table(figure.add_subplot(grid[4]), numbered)
     _words(figure, trace, config)
@@ -141,8 +142,8 @@ def _draw_score(axes: Axes, trace: StayTrace, edges: np.ndarray, config: WatchCo
         limit = getattr(limits, f"{name}_raise")
         axes.axhline(limit, color=GREY, linestyle=":", linewidth=0.9, zorder=0)
         axes.annotate(
-            name, (1, limit), xycoords=("axes fraction", "data"), xytext=(-2, 1),
-            textcoords="offset points", fontsize=6.5, color=SOFT, ha="right",
+            name, (1, limit), xycoords=("axes fraction", "data"), xytext=(3, 0),
+            textcoords="offset points", fontsize=6.5, color=SOFT, va="center",
         )  # fmt: skip
     axes.set_ylim(0, max(7.0, float(below.max(initial=0)) + 2))
     axes.yaxis.set_major_locator(MaxNLocator(integer=True, nbins=5))
@@ -175,13 +176,22 @@ def _draw_quality(axes: Axes, trace: StayTrace, edges: np.ndarray, config: Watch
     axes.set_ylabel("signal\nquality", fontsize=9)
 
 
-def _mark_alerts(axes: Axes, numbered: list[tuple[int, Record]]) -> None:
-    """A number over the index where an alert began."""
+def _mark_alerts(axes: Axes, numbered: list[tuple[int, Record]], length_ms: int) -> None:
+    """A number over the index where an alert began; one for all that lie too near together."""
+    groups: list[list[tuple[int, Record]]] = []
     for number, record in numbered:
         axes.axvline(record.onset_ms, color=VERMILION, linewidth=0.6, alpha=0.6, zorder=0)
+        near_ms = _NEAR * length_ms
+        if groups and record.onset_ms - groups[-1][-1][1].onset_ms < near_ms:
+            groups[-1].append((number, record))
+        else:
+            groups.append([(number, record)])
+    for group in groups:
+        (first, record), (last, _) = group[0], group[-1]
         axes.annotate(
-            str(number), (record.onset_ms, 1.0), xycoords=("data", "axes fraction"),
-            ha="center", va="bottom", fontsize=7, color=VERMILION, annotation_clip=False,
+            str(first) if first == last else f"{first}-{last}", (record.onset_ms, 1.0),
+            xycoords=("data", "axes fraction"), ha="center", va="bottom", fontsize=7,
+            color=VERMILION, annotation_clip=False,
         )  # fmt: skip
 
 
