@@ -79,11 +79,11 @@ def main() -> None:
 
 def elsewhere() -> dict[str, str]:
     """Script -> where its own figures are, for those that have been run."""
-    scripts = [script for _, script in ELSEWHERE.values()]
+    stems = {where: Path(where).stem for _, where in ELSEWHERE.values()}
     return {
-        script: f"see benchmarks/results/{script}.txt"
-        for script in scripts
-        if (RESULTS / f"{script}.txt").exists()
+        where: f"see benchmarks/results/{stem}.txt"
+        for where, stem in stems.items()
+        if (RESULTS / f"{stem}.txt").exists()
     }
 
 

@@ -20,7 +20,7 @@ from mien.evaluation.alarm_statistics import Rate, Share
 
 LIMITS = (
     "The patients are simulated, their faces and rates of talk, sleep, turns and grimaces assumed "
-    "(docs/decisions/0012). What an alarm is worth on a ward, where faces, light and illness are "
+    "(docs/decisions/0013). What an alarm is worth on a ward, where faces, light and illness are "
     "others and staff react, is not known from this."
 )
 

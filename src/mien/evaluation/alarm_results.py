@@ -134,7 +134,7 @@ class AlarmResults(Record):
     no_face: NoFace
     by_source: dict[str, Variant]  # "faces", "windows": the whole by how patients were simulated
     replays: Replays | None
-    elsewhere: dict[str, str]  # measure -> what its own script said
+    elsewhere: dict[str, str]  # script -> what it found
     patients: list[Watched]
 
 

@@ -13,16 +13,19 @@ LEAST_SENSITIVITY = 0.95  # of Wilson's lower end
 STRONG_MEDIAN_S, STRONG_SLOW_S, WEAK_MEDIAN_S = 35.0, 60.0, 45.0
 MOST_FALSE, LEAST_BARE, LEAST_SCORED = 1.0, 300.0, 0.9  # a patient-day, a day, a share
 WAVERS_MIN = (WAVERS_S[1] - WAVERS_S[0]) / 60
-# What other scripts measure: measure -> (target, script).
+# What is measured elsewhere: measure -> (target, where).
 ELSEWHERE = {
-    "200 random kill -9": ("nothing lost, nothing twice", "kills"),
+    "200 random kill -9": ("nothing lost, nothing twice", "benchmarks/watch_kills.py"),
     "50 beds x 30 Hz on two cores, one bed flooded at 10x": (
         "99th percentile to the commit < 250 ms; frame to screen ≤ 3.5 s; others < 1 s late",
-        "load",
+        "benchmarks/watch_load.py",
     ),
-    "escalation under races, empty rosters, restarts": ("failsafe always reached", "escalation"),
-    "audit log edited, reordered, cut short": ("detected, always", "audit"),
-    "FHIR output": ("all valid, codes too", "fhir"),
+    "escalation under races, empty rosters, restarts": (
+        "failsafe always reached",
+        "tests/risk/test_races.py",
+    ),
+    "audit log edited, reordered, cut short": ("detected, always", "tests/monitor/test_audit.py"),
+    "FHIR output": ("all valid, codes too", "tests/monitor"),
 }
 NOT_HERE = "not measured here"
 
@@ -164,24 +167,32 @@ def _replays(replays: Replays | None) -> Iterator[Row]:
 
 
 def _elsewhere(known: dict[str, str]) -> Iterator[Row]:
-    for measure, (target, script) in ELSEWHERE.items():
-        yield Row(measure, target, known.get(script, NOT_HERE), None)
+    for measure, (target, where) in ELSEWHERE.items():
+        yield Row(measure, target, known.get(where, f"{NOT_HERE}: see {where}"), None)
 
 
 # --- Numbers in words --------------------------------------------------------
 
 
 def share_text(one: Share) -> str:
+    """
+    >>> from mien.evaluation.alarm_statistics import share
+    >>> share_text(share(148, 150))
+    '148 of 150, 98.7 % (95.3-99.6)'
+    """
     if not one.count:
         return NOT_HERE
-    return f"{one.found:,} of {one.count:,} ({100 * one.low:.1f}-{100 * one.high:.1f} %)"
+    within = f"{100 * one.low:.1f}-{100 * one.high:.1f}"
+    return f"{one.found:,} of {one.count:,}, {100 * one.value:.1f} % ({within})"
 
 
 def rate_text(one: Rate) -> str:
     if not one.days:
         return NOT_HERE
+    places = 2 if one.value < 10 else 0
+    low, value, high = (f"{x:,.{places}f}" for x in (one.low, one.value, one.high))
     days = f"{one.days:.0f}" if one.days >= 10 else f"{one.days:.1f}"
-    return f"{one.value:.2f} ({one.low:.2f}-{one.high:.2f}) in {days} patient-days"
+    return f"{value} ({low}-{high}) in {days} patient-days"
 
 
 def time_text(one: Detection) -> str:
