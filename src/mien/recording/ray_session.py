@@ -57,9 +57,18 @@ def _join(ray: Any, address: str) -> None:
         if address == "local":
             _start_here(ray, quiet)
         else:
-            ray.init(address, **quiet)
+            _connect(ray, address, quiet)
     except (ray.exceptions.RayError, ConnectionError, RuntimeError, ValueError) as error:
         raise _no_cluster(address, _first_line(error)) from error
+
+
+def _connect(ray: Any, address: str, quiet: dict[str, Any]) -> None:
+    """Once more where the server that the cluster starts for each client died while it started."""
+    try:
+        ray.init(address, **quiet)
+    except ConnectionAbortedError:
+        ray.shutdown()
+        ray.init(address, **quiet)
 
 
 def _start_here(ray: Any, quiet: dict[str, Any]) -> None:
