@@ -2,16 +2,24 @@
 
 from pathlib import Path
 
+import numpy as np
 import pyarrow as pa
 import pytest
 
-from mien.errors import InputError, TableError
+from mien.emotion.sequence_classifier import ClipClassifier
+from mien.errors import InputError, ModelError, TableError
+from mien.face.features import FEATURE_SETS
 from mien.risk.events import (
     Event,
+    WindowClosed,
 )
 from mien.tables import read_landmarks, write_table
 from mien.workflows.replay import replay
-from tests.workflows.telling import column
+from mien.workflows.replay_frame import MeasuredFrame
+from mien.workflows.replay_posterior import posterior
+from tests.emotion.model_folders import save
+from tests.workflows.stays import shuffled
+from tests.workflows.telling import column, told
 
 
 def test_clips_follow_one_another_with_the_stated_gap(landmarks_file: Path) -> None:
@@ -70,3 +78,33 @@ def test_rows_without_times_take_the_frame_rate(stay: Path, tmp_path: Path) -> N
     with pytest.raises(TableError, match=r"row 0 .*there is no time_s.*--fps"):
         replay(timeless)
     assert replay(timeless, fps=10).patients[0].length_s == 7
+
+
+# --- Models of clips -----------------------------------------------------------------------------
+
+
+def network(folder: Path, *, causal: bool) -> Path:
+    """A model of clips that was hardly trained; what it says is its own all the same."""
+    made = ClipClassifier(network="cnn", width=32, depth=1, epochs=1, causal=causal)
+    clips = np.random.default_rng(0).normal(size=(6, 20, FEATURE_SETS["blendshapes"].value_count))
+    made.fit(clips.astype(np.float32), np.array(["Angry", "Happy", "Sad"] * 2))
+    return save(folder, made, "blendshapes", unit="clip", window=made.context_frames_)
+
+
+def test_a_causal_model_of_clips_says_the_same_in_any_order(
+    frames: list[MeasuredFrame], tmp_path: Path
+) -> None:
+    asked = posterior(network(tmp_path / "causal", causal=True))
+    some = frames[:300]
+    log = told(some, asked=asked)
+    negative = [e.body.negative for e in log if isinstance(e.body, WindowClosed)]
+    assert len({value for value in negative if value is not None}) > 5
+    times_s = np.array([frame.time_ms for frame in some]) / 1000
+    order = shuffled(times_s, np.random.default_rng(1), doubled=0.2)
+    again = [e.body for e in told([some[row] for row in order], asked=asked)]
+    assert [b.negative for b in again if isinstance(b, WindowClosed)] == negative
+
+
+def test_a_model_that_looks_ahead_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ModelError, match="looks ahead, which a watch cannot: train it with --caus"):
+        posterior(network(tmp_path / "ahead", causal=False))
