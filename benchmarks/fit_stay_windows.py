@@ -8,9 +8,9 @@ What is written are quantiles, shares of variance and means over all patients, f
 evaluation/stay_windows: no patient can be read from it. With --kept the windows of a patient are
 stored, and a second run goes on from them.
 
-Takes about a processor-minute a patient and hour: one hour and a half each.
+Takes about a processor-minute a patient and hour, of which each has one.
 
-Shapes: N seconds, S states, C channels, M memories, Q quantiles.
+Shapes: N seconds, S states, C channels, M parts, Q quantiles.
 """
 
 from __future__ import annotations
@@ -38,7 +38,14 @@ from mien.evaluation.stay_states import (
     smoothed,
     state_weights,
 )
-from mien.evaluation.stay_windows import CHANNELS, MEMORIES_S, SMOOTHED, STATISTICS_PATH
+from mien.evaluation.stay_windows import (
+    CHANNELS,
+    MEMORIES_S,
+    PARTS,
+    SMOOTH_S,
+    SMOOTHED,
+    STATISTICS_PATH,
+)
 from mien.recording.synthetic_stay import ACTIVITIES, SCRIPT, Stay, script
 from mien.recording.synthetic_stay_plan import HOUR_S, Stretch, postures
 from mien.risk.events import WindowClosed
@@ -51,7 +58,13 @@ PASSES = 2
 IN_STATE = 0.93  # of a second's weight: it is then of this state
 FEWEST = 100  # seconds that a distribution is measured on; else it is its neighbour's
 SCORES = np.linspace(-3.2, 3.2, 33)
-LAGS_S = (1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 45, 60, 120, 240)
+_VIEWS = sum(map(len, VIEW_LEVELS.values()))
+PASS_S = round(
+    len(ACTIVITIES) * (CLEAR_S + _VIEWS * (VIEW_APART_S + VIEW_S))
+    + len(P_LEVELS) * (HELD_APART_S + HELD_S)
+)
+# The last ones are to the other pass: the same person at another time.
+LAGS_S = (1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 45, 60, 90, 120, PASS_S - 36, PASS_S, PASS_S + 36)
 PROFILE_P = np.array([0.0, 0.25, 0.5, 1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0, 8.0, 9.5])
 HERMITES = 14
 
@@ -191,22 +204,21 @@ def rows_of(values: list[tuple[float, ...] | None], width: int) -> np.ndarray:
 def fit(seen: list[Seen]) -> dict[str, np.ndarray]:
     """The packaged arrays: see evaluation/stay_windows.WindowStatistics."""
     quantiles = np.zeros((len(STATES), len(CHANNELS), len(SCORES)))
-    shares = np.zeros((len(STATES), len(CHANNELS), 1 + len(MEMORIES_S)))
+    shares = np.zeros((len(STATES), len(CHANNELS), PARTS))
     for place, channel in enumerate(CHANNELS):
         for state, name in enumerate(STATES):
             is_slow = channel in SMOOTHED
-            runs = runs_of(seen, place, state, is_slow=is_slow)
-            if sum(len(run) for _, run in runs) < FEWEST:
-                runs = runs_of(seen, place, STATES.index(neighbour(name)), is_slow=is_slow)
-            quantiles[state, place] = np.quantile(joined(runs), ndtr(SCORES))
-            shares[state, place] = shares_of(runs, quantiles[state, place])
-    parts = profile(seen)
+            some = of_state(seen, place, state, is_slow=is_slow)
+            if len(joined(some)) < FEWEST:
+                some = of_state(seen, place, STATES.index(neighbour(name)), is_slow=is_slow)
+            quantiles[state, place] = np.quantile(joined(some), ndtr(SCORES))
+            shares[state, place] = shares_of(some, quantiles[state, place])
     return {
         "scores": SCORES,
         "quantiles": quantiles,
         "shares": shares,
         "profile_p": PROFILE_P,
-        "profile": parts,
+        "profile": profile(seen),
         "regions": region_moves(seen),
     }
 
@@ -218,58 +230,54 @@ def neighbour(name: str) -> str:
     return f"{name.split('/')[0]}/clear"
 
 
-def runs_of(
-    seen: list[Seen], channel: int, state: int, *, is_slow: bool
-) -> list[tuple[int, np.ndarray]]:
-    """(patient, values) of each time that the state goes on, without its beginning."""
-    runs = []
-    for patient, one in enumerate(seen):
-        is_in = (one.slow_state if is_slow else one.state) == state
-        is_in &= ~np.isnan(one.values[:, channel])
-        edges = np.flatnonzero(np.diff(np.concatenate([[False], is_in, [False]])))
-        runs += [(patient, one.values[a:b, channel]) for a, b in edges.reshape(-1, 2)]
-    return runs
+def of_state(seen: list[Seen], channel: int, state: int, *, is_slow: bool) -> list[np.ndarray]:
+    """(N,) of each patient: the values of a state's seconds, NaN in all others."""
+    found = []
+    for one in seen:
+        states = one.slow_state if is_slow else one.state
+        found.append(np.where(states == state, one.values[:, channel], np.nan))
+    return found
 
 
-def joined(runs: list[tuple[int, np.ndarray]]) -> np.ndarray:
-    return np.concatenate([run for _, run in runs])
+def joined(some: list[np.ndarray]) -> np.ndarray:
+    everything = np.concatenate(some)
+    return everything[~np.isnan(everything)]
 
 
-def shares_of(runs: list[tuple[int, np.ndarray]], quantiles: np.ndarray) -> np.ndarray:
-    """(1 + M) of a gaussian's variance, so that what comes out is as alike over time."""
-    everything = joined(runs)
-    fresh = np.eye(1 + len(MEMORIES_S))[-1]
+def shares_of(some: list[np.ndarray], quantiles: np.ndarray) -> np.ndarray:
+    """(M,) of a gaussian's variance, so that what comes out is as alike over time."""
     if np.ptp(quantiles) < 1e-9:
-        return fresh
-    lags, alike = likeness(runs, everything.mean(), everything.var())
+        return np.eye(PARTS)[-1]
+    lags, alike = likeness(some)
     needed = gaussian_likeness(alike, quantiles)
-    memories = np.array([np.inf, *MEMORIES_S[:-1]])
-    rows = np.column_stack([np.exp(-np.divide.outer(lags, memories)), np.zeros(len(lags))])
+    lasting = np.exp(-np.divide.outer(lags, np.array([np.inf, *MEMORIES_S])))
+    rows = np.column_stack([lasting, smooth_likeness(lags), np.zeros(len(lags))])
     sums = np.full((1, rows.shape[1]), 100.0)
     found, _ = nnls(np.concatenate([rows, sums]), np.append(needed, 100.0))
     return found / found.sum()
 
 
-def likeness(
-    runs: list[tuple[int, np.ndarray]], mean: float, variance: float
-) -> tuple[np.ndarray, np.ndarray]:
-    """(lags, correlation at each); the last lag is for ever: another time of the same person."""
+def smooth_likeness(lags: np.ndarray) -> np.ndarray:
+    """(L,) of a low-pass of a low-pass: synthetic_stay_noise.Wandering."""
+    keep = np.exp(-1 / SMOOTH_S)
+    return keep**lags * (1 + lags * (1 - keep**2) / (1 + keep**2))
+
+
+def likeness(some: list[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
+    """(L,) lags and the correlation at each, people's own level included.
+
+    From squared differences: seconds so far apart are other ones at each lag, and not all people
+    vary alike.
+    """
+    variance = joined(some).var()
     lags, found = [], []
     for lag in LAGS_S:
-        pairs = [((run[lag:] - mean) * (run[:-lag] - mean)) for _, run in runs if len(run) > lag]
-        if sum(map(len, pairs)) >= FEWEST:
+        apart = np.concatenate([one[lag:] - one[:-lag] for one in some])
+        apart = apart[~np.isnan(apart)]
+        if len(apart) >= FEWEST:
             lags.append(float(lag))
-            found.append(np.concatenate(pairs).mean() / variance)
-    total = count = 0.0
-    for patient in {patient for patient, _ in runs}:
-        own = [run - mean for one, run in runs if one == patient]
-        sums, sizes = np.array([run.sum() for run in own]), np.array([len(run) for run in own])
-        total += sums.sum() ** 2 - (sums**2).sum()
-        count += sizes.sum() ** 2 - (sizes**2).sum()
-    if count > FEWEST:
-        lags.append(1e9)
-        found.append(total / count / variance)
-    return np.array(lags), np.array(found)
+            found.append(1 - np.square(apart).mean() / (2 * variance))
+    return np.array(lags), np.clip(found, 0, 1)
 
 
 def gaussian_likeness(alike: np.ndarray, quantiles: np.ndarray) -> np.ndarray:
@@ -336,7 +344,8 @@ def lines(arrays: dict[str, np.ndarray], seen: list[Seen]) -> Iterator[str]:
         count = sum(int((one.slow_state == state).sum()) for one in seen)
         values = "  ".join(f"{q[middle]:6.3f} {q[high]:6.3f}" for q in arrays["quantiles"][state])
         yield f"{name:22}{count:8}  {values}"
-    yield "shares of the variance of P: the person's, then " + ", ".join(map(str, MEMORIES_S))
+    memories = ", ".join(f"{memory:g} s" for memory in MEMORIES_S)
+    yield f"shares of the variance of P: the person's, {memories}, smooth {SMOOTH_S} s, at once"
     for state, name in enumerate(STATES):
         yield f"{name:22}" + " ".join(f"{share:5.2f}" for share in arrays["shares"][state, 0])
 

@@ -2,14 +2,14 @@
 
 What is measured in a state (an activity under a view, a smile, a grimace of some P) has a known
 distribution, and of its variance a part is the person's, and parts are forgotten within 20 min,
-2 min, 15 s, 2 s or at once. Both are aggregates over simulated patients whose every frame was
+2 min, 15 s, 3 s or at once. Both are aggregates over simulated patients whose every frame was
 made and measured: benchmarks/fit_stay_windows.py. benchmarks/stay_levels.py holds both ways
 beside each other.
 
 A value is drawn as a Gaussian with such a memory, put through the state's quantiles (Cario &
 Nelson 1997, doi:10.1080/07408179708921302, "ARTA").
 
-Shapes: N seconds, S states, C channels, M memories, Q quantiles, U = 6 units, R = 14 regions.
+Shapes: N seconds, S states, C channels, M = 7 parts, Q quantiles, U = 6 units, R = 14 regions.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from mien.evaluation.stay_states import p_beyond, smoothed, state_weights
 from mien.recording.synthetic_stay import WINDOWS, Stay
 from mien.recording.synthetic_stay_arrival import host_clock
 from mien.recording.synthetic_stay_events import track
-from mien.recording.synthetic_stay_noise import Drifting
+from mien.recording.synthetic_stay_noise import Drifting, Wandering
 from mien.risk.action_units import CLOSED, COUNTS_WITH
 from mien.risk.events import Said, WindowClosed
 from mien.risk.measured import DECIMALS
@@ -34,7 +34,11 @@ from mien.risk.measured import DECIMALS
 # far. speaks: whether the mouth has the rhythm of speech.
 CHANNELS = ("p", "closed", "r", "jitter", "gone", "turned", "speaks")
 SMOOTHED = ("p", "closed")  # follow the action units, which the watch smooths
-MEMORIES_S = (1200.0, 120.0, 15.0, 2.0, 1e-3)  # beside what stays for ever, which is the person
+# How long the parts of a value last, beside what stays for ever, which is the person. The last but
+# one is smooth, as turns of talk are: alike for a second or two, then not at all.
+MEMORIES_S = (1200.0, 120.0, 15.0, 3.0)
+SMOOTH_S = 1.2
+PARTS = 1 + len(MEMORIES_S) + 2  # the person's, these, the smooth one, and what is new each second
 STATISTICS_PATH = Path(__file__).parent / "data" / "stay_windows.npz"
 PIECE_S = 3600  # made at a time: bounds memory
 _THIN_HZ = 10  # frames a second that the watch looks at
@@ -49,7 +53,7 @@ class WindowStatistics:
 
     scores: np.ndarray  # (Q,) rising standard normal scores that the quantiles are at
     quantiles: np.ndarray  # (S, C, Q)
-    shares: np.ndarray  # (S, C, 1 + M) of the variance: the person's first, then MEMORIES_S
+    shares: np.ndarray  # (S, C, M) of the variance: see PARTS
     profile_p: np.ndarray  # (L,) P without closed eyes, at which
     profile: np.ndarray  # (L, 3) it is so much of AU4, of the eyes' orbit, of the upper lip
     regions: np.ndarray  # (4, R) mean, deviation between people, move by P, deviation in time
@@ -119,7 +123,8 @@ class _Noise:
     def __init__(self, random: np.random.Generator, known: WindowStatistics) -> None:
         self.known = known
         self._person = random.standard_normal(len(CHANNELS))
-        self._gaussians = Drifting(random, np.tile(MEMORIES_S, len(CHANNELS)))
+        self._lasting = Drifting(random, np.tile(MEMORIES_S, len(CHANNELS)))
+        self._smooth = Wandering(random, np.full(len(CHANNELS), SMOOTH_S))
         rest, between, _, _ = known.regions
         self.regions = rest + between * random.standard_normal(len(rest))
         self.region_noise = Drifting(random, np.full(len(rest), 60.0))
@@ -128,14 +133,17 @@ class _Noise:
         self, random: np.random.Generator, weights: np.ndarray, slow: np.ndarray
     ) -> dict[str, np.ndarray]:
         """Channel -> (N,). weights: (N, S) of the states now; slow: as action units follow."""
-        moving = self._gaussians.next(random, len(weights)).reshape(len(weights), len(CHANNELS), -1)
+        count = len(weights)
+        lasting = self._lasting.next(random, count).reshape(count, len(CHANNELS), -1)
+        smooth = self._smooth.next(random, count)
+        fresh = random.standard_normal(smooth.shape)
         found = {}
         for place, name in enumerate(CHANNELS):
-            person = np.full((len(weights), 1), self._person[place])
-            parts = np.concatenate([person, moving[:, place]], axis=1)
+            person = np.full(count, self._person[place])
+            parts = [person, *lasting[:, place].T, smooth[:, place], fresh[:, place]]
             found[name] = _drawn(
                 slow if name in SMOOTHED else weights,
-                parts,
+                np.stack(parts, axis=1),
                 self.known.scores,
                 self.known.quantiles[:, place],
                 self.known.shares[:, place],
@@ -150,7 +158,7 @@ def _drawn(
     quantiles: np.ndarray,
     shares: np.ndarray,
 ) -> np.ndarray:
-    """(N,) of one channel. parts: (N, 1 + M). quantiles: (S, Q). shares: (S, 1 + M)."""
+    """(N,) of one channel. parts: (N, M). quantiles: (S, Q). shares: (S, M)."""
     found = np.zeros(len(weights))
     for state in np.flatnonzero(weights.max(axis=0) > _LEAST):
         rows = np.flatnonzero(weights[:, state] > _LEAST)
@@ -174,6 +182,7 @@ def _columns(
     speaks = (drawn["speaks"] > 0.5) & (with_face >= 7)
     units = action_units_of(drawn["p"], drawn["closed"], speaks, noise.known)
     p = p_of_rows(units, speaks)
+    r = np.maximum(drawn["r"], 0) + _turning(stay, end_s)
     moves, wobble = noise.known.regions[2], noise.known.regions[3]
     regions = noise.regions + p[:, None] * moves
     regions = regions + wobble * noise.region_noise.next(random, count)
@@ -188,7 +197,7 @@ def _columns(
         action_units=np.where(in_pose[:, None] > 0, units, np.nan),
         is_speaking=speaks,
         p=np.where(in_pose > 0, p, np.nan),
-        r=np.where(with_face >= 2, _rounded(np.maximum(drawn["r"], 0)), np.nan),
+        r=np.where(with_face >= 2, _rounded(r), np.nan),
         regions=np.where(in_pose[:, None] > 0, _rounded(regions), np.nan),
     )
 
@@ -201,6 +210,14 @@ def _frames(stay: Stay, end_s: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     is_there = ~track(stay.views, "away").is_on(times_s).reshape(-1, _THIN_HZ)
     frames = is_sent.sum(axis=1)
     return frames, (is_sent & is_there).sum(axis=1) / np.maximum(frames, 1)
+
+
+def _turning(stay: Stay, end_s: np.ndarray) -> np.ndarray:
+    """(N,) rad/s, of a head that turns away or back."""
+    edges_s = np.append(end_s - 1, end_s[-1:])
+    turned = track(stay.views, "turned")
+    yaw_deg = turned.course(edges_s, rise_s=1.0, fall_s=1.0)
+    return np.radians(np.abs(np.diff(yaw_deg)))
 
 
 def action_units_of(
