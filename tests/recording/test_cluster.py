@@ -22,7 +22,7 @@ import mien
 from mien.config import ExtractSettings
 from mien.errors import InputError, MissingExtraError
 from mien.recording import cluster as module
-from mien.recording.ray_session import NOBODY_ANSWERS, RAY_SWITCHES, ray_session
+from mien.recording.ray_session import NOBODY_ANSWERS, RAY_SWITCHES
 from mien.recording.sources import find_sources
 from mien.tables import read_landmarks
 from mien.workflows.extract import extract
@@ -272,26 +272,6 @@ def test_nodes_that_cannot_run_the_command_s_mien_are_refused(
     with pytest.raises(InputError, match=r"it has mien .*every node .*needs mien\[cluster\]==9"):
         extract(clips[:2], tmp_path / "t.parquet", cluster=nodes.address)
     assert os.listdir(tmp_path) == []
-
-
-@pytest.mark.slow
-def test_a_server_that_died_while_it_started_is_asked_for_again(
-    nodes: Any, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    import ray
-
-    join, addresses = ray.init, []
-
-    def dies_once(address: str, **options: Any) -> Any:
-        addresses.append(address)
-        if len(addresses) == 1:
-            raise ConnectionAbortedError("Initialization failure from server")
-        return join(address, **options)
-
-    monkeypatch.setattr(ray, "init", dies_once)
-    with ray_session(nodes.client_address) as joined:
-        assert joined.cluster_resources()["CPU"] > 0
-    assert len(addresses) == 2
 
 
 @pytest.mark.slow

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import secrets
 import socket
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -27,6 +28,7 @@ NOBODY_ANSWERS = {  # statistics off, Ray still asks cloud metadata servers whic
     "NO_PROXY": "",
 }
 _CONNECT_S = 5.0
+_WAITS_S = (1.0, 3.0)  # between attempts
 
 
 @contextmanager
@@ -63,12 +65,16 @@ def _join(ray: Any, address: str) -> None:
 
 
 def _connect(ray: Any, address: str, quiet: dict[str, Any]) -> None:
-    """Once more where the server that the cluster starts for each client died while it started."""
-    try:
-        ray.init(address, **quiet)
-    except ConnectionAbortedError:
-        ray.shutdown()
-        ray.init(address, **quiet)
+    """Again where the server that the cluster starts for each client died while it started."""
+    for wait_s in (*_WAITS_S, None):
+        try:
+            ray.init(address, **quiet)
+            return
+        except ConnectionAbortedError:
+            ray.shutdown()
+            if wait_s is None:
+                raise
+            time.sleep(wait_s)
 
 
 def _start_here(ray: Any, quiet: dict[str, Any]) -> None:
