@@ -143,9 +143,15 @@ def table_of(terms: tuple[Term, ...]) -> Iterator[str]:
     """Terms as lines of one width: name, value, from where it counts, what it adds."""
     for term in terms:
         counted = f"counts from {_number(term.limit):>5}, adds {term.weight}"
-        value = f"{_number(term.value):>7}, {counted}"
-        name = TERMS.get(term.name, term.unit)
-        yield f"  {term.name:5} {value}  {name}" + (f" ({term.unit})" if name != term.unit else "")
+        name = TERMS.get(term.name)
+        what = term.unit if name is None else f"{name} [{term.unit}]"
+        if name is not None and not term.weight and _is_reached(term):
+            what += ": not for long enough, or nothing to add it to"
+        yield f"  {term.name:5} {_number(term.value):>7}, {counted}  {what}"
+
+
+def _is_reached(term: Term) -> bool:
+    return term.value is not None and term.limit is not None and term.value >= term.limit
 
 
 def _number(value: float | None) -> str:
