@@ -89,7 +89,9 @@ def test_each_variant_takes_away_one_rule() -> None:
     whole, without = WatchSettings(), ablated()
     assert without[NO_DELAY].conditions.concern_raise_s == 0
     assert without[NO_DELAY].conditions.concern_raise == whole.conditions.concern_raise
+    assert without[NO_DELAY].conditions.concern_clear_s == whole.conditions.concern_clear_s
     assert without[NO_HYSTERESIS].conditions.concern_clear == whole.conditions.concern_raise - 1
+    assert without[NO_HYSTERESIS].conditions.concern_clear_s == 0
     assert without[NO_HYSTERESIS].conditions.concern_raise_s == whole.conditions.concern_raise_s
     for name, settings in without.items():
         assert settings != whole, name

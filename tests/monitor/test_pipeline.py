@@ -49,6 +49,7 @@ class Host:
     def __init__(self, path: Path, config=CONFIG, limits: PipelineSettings | None = None) -> None:
         self.path, self.config, self.limits = path, config, limits
         self.now_ms = START_MS
+        self.back_ms = 0  # the host's clock is set back so far
         self.kept: list[Event] = []
         self.open()
 
@@ -57,7 +58,8 @@ class Host:
         self.pipeline = Pipeline.open(
             self.journal,
             self.config,
-            clock=lambda: self.now_ms,
+            clock=lambda: self.now_ms - self.back_ms,
+            steady=lambda: self.now_ms,
             settings=self.limits,
             on_kept=self.kept.extend,
         )
@@ -198,12 +200,23 @@ def test_while_too_much_waits_for_the_store_frames_wait_and_ticks_go_on(tmp_path
     host.kill()
 
 
-def test_a_clock_that_is_set_back_brings_no_second_twice(host: Host) -> None:
+def test_a_clock_that_is_set_back_brings_no_second_twice_and_stops_none(host: Host) -> None:
     host.seconds(5, {"a": CALM})
-    host.now_ms -= 3000
+    host.back_ms = 3_600_000
     host.seconds(5, {"a": CALM})
     ticks = [event.event_time_ms for event in host.kept if isinstance(event.body, Tick)]
     assert ticks == sorted(set(ticks))
+    assert len(ticks) == 10
+
+
+def test_after_a_restart_a_clock_that_was_set_back_goes_on_from_the_log(host: Host) -> None:
+    host.seconds(5, {"a": CALM})
+    host.kill()
+    host.back_ms = 3_600_000
+    host.open()
+    host.seconds(5, {"a": CALM})
+    ticks = [event.event_time_ms for event in host.kept if isinstance(event.body, Tick)]
+    assert len(ticks) == len(set(ticks)) >= 9
 
 
 SCRIPT = [CALM] * 12 + [GRIMACE] * 35 + [None] * 35 + [CALM] * 10  # a face each second

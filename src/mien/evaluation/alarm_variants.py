@@ -28,10 +28,15 @@ LEARNS_S = 1800  # of usable seconds, as the watch does
 
 
 def ablated() -> dict[str, WatchSettings]:
-    """Each rule taken away from the specified settings; what each leaves as it is."""
+    """Each rule taken away from the specified settings, the others left as they are.
+
+    Delay is what a condition must last before it is raised; hysteresis is all that keeps it from
+    ending as soon as the score is below the limit that raised it: a lower limit, for half a minute.
+    """
     whole = WatchSettings()
-    at_once = {f"{rule}_{way}_s": 0.0 for rule in RULES for way in ("raise", "clear")}
+    at_once = {f"{rule}_raise_s": 0.0 for rule in RULES}
     one_limit = {f"{rule}_clear": getattr(whole.conditions, f"{rule}_raise") - 1 for rule in RULES}
+    one_limit |= {f"{rule}_clear_s": 0.0 for rule in RULES}
     return {
         NO_DELAY: with_conditions(at_once),
         NO_HYSTERESIS: with_conditions(one_limit),

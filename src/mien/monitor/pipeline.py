@@ -25,6 +25,7 @@ from threading import Thread
 
 from mien.errors import LogError, MienError
 from mien.monitor.bed_queues import BedQueues
+from mien.monitor.host_clock import HostClock, steady_ms
 from mien.monitor.journal import Journal
 from mien.monitor.settings import PipelineSettings
 from mien.monitor.writer import Batch, Receipt, Writer
@@ -53,7 +54,7 @@ class Pipeline:
         journal: Journal,
         state: Watch,
         *,
-        clock: Callable[[], int],
+        clock: HostClock,
         settings: PipelineSettings,
         on_kept: Callable[[Sequence[Event]], None],
     ) -> None:
@@ -83,19 +84,24 @@ class Pipeline:
         config: WatchConfig,
         *,
         clock: Callable[[], int],
+        steady: Callable[[], int] = steady_ms,
         settings: PipelineSettings | None = None,
         on_kept: Callable[[Sequence[Event]], None] = lambda _: None,
     ) -> Pipeline:
         """Begin a ward, or go on from what the journal holds.
 
-        clock: the host's time, ms. on_kept: told of events once they are on the disk, in order.
+        clock: the host's time, ms; steady: ms of a clock that cannot be set. on_kept: told of events once they are on the disk, in order.
         A changed config is taken up: beds stay, with their own baselines; what is said from
         then on has the new hash. Raises LogError where this version says something else than
         the log, StoreError.
         """
         state = _resumed(journal, config)
         return cls(
-            journal, state, clock=clock, settings=settings or PipelineSettings(), on_kept=on_kept
+            journal,
+            state,
+            clock=HostClock(clock, steady, from_ms=state.ward.tick_ms or 0),
+            settings=settings or PipelineSettings(),
+            on_kept=on_kept,
         )
 
     # --- From outside, by any thread ---------------------------------------------------------
@@ -151,7 +157,7 @@ class Pipeline:
         return said
 
     def _ticked(self, now_ms: int) -> list[Event]:
-        """The newest second, once. A clock that is set back waits; one that leaps is followed."""
+        """The newest second, once."""
         second_ms = now_ms // SECOND_MS * SECOND_MS
         if self._tick_ms is not None and second_ms <= self._tick_ms:
             return []

@@ -81,8 +81,7 @@ def _on_technical(state: Alert, now: Now) -> Alert:
     assert isinstance(body, TechnicalChanged)
     if not body.is_present:
         return _without(state, body.rule)
-    value = None if body.value is None else float(body.value)  # a restart would make it one
-    term = Term(body.rule, value, body.limit, 0, body.unit)
+    term = Term(body.rule, body.value, body.limit, 0, body.unit)
     return _with(state, body.rule, body.priority, term, now)
 
 

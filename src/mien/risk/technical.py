@@ -187,6 +187,7 @@ def _after(present: Present, found: _Found, at_ms: int, said: list[Said]) -> Pre
 def _graded(
     rule: str, value_s: float, low_s: float, medium_s: float | None, *, is_over: bool
 ) -> _Found:
+    value_s = float(value_s)  # as it is read back from a log
     if medium_s is not None and value_s >= medium_s:
         return _Found(rule, "MEDIUM", is_over, value_s, medium_s)
     return _Found(rule, "LOW" if value_s >= low_s else "NONE", is_over, value_s, low_s)
