@@ -90,7 +90,8 @@ class Pipeline:
     ) -> Pipeline:
         """Begin a ward, or go on from what the journal holds.
 
-        clock: the host's time, ms; steady: ms of a clock that cannot be set. on_kept: told of events once they are on the disk, in order.
+        clock: the host's time, ms; steady: ms of a clock that cannot be set (see HostClock).
+        on_kept: told of events once they are on the disk, in order.
         A changed config is taken up: beds stay, with their own baselines; what is said from
         then on has the new hash. Raises LogError where this version says something else than
         the log, StoreError.
