@@ -1,10 +1,11 @@
 """Kill a replay into a store at random moments, begin it again, and see what its log is worth.
 
-    python benchmarks/watch_kills.py --kills 200 --source stay.parquet -o results/watch_kills.txt
+    python benchmarks/watch_kills.py [--kills 200] [--source stay.parquet] [-o FILE]
 
-A round goes from an empty store to the end of the recording, through as many kills (SIGKILL) as
-there are. Then the store must hold what a replay without a kill says: the same events, each once,
-each notification once in the outbox, and an audit chain that verifies.
+Without a source it is seven simulated minutes: strong distress, an empty bed, no camera. A round
+goes from an empty store to the end of the recording, through as many kills (SIGKILL) as there are.
+Then the store must hold what a replay without a kill says: the same events, each once, each
+notification once in the outbox, and an audit chain that verifies.
 """
 
 from __future__ import annotations
@@ -20,10 +21,13 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
+from mien.evaluation.stay_calibration import calibrated
 from mien.monitor.journal import Journal
 from mien.monitor.verification import Verified
 from mien.risk.events import Event, Notified, alert_log
+from mien.workflows.alarm_replays import scene
 from mien.workflows.replay import replay
+from mien.workflows.simulate_stay import write_stay
 
 
 @dataclass
@@ -102,6 +106,10 @@ def _check(store: Path, wanted: list[Event], count: Count) -> None:
     count.differing += alert_log(kept) != alert_log(wanted)
 
 
+def simulated(out: Path, seed: int) -> Path:
+    return write_stay(calibrated(scene(seed, 0)), out).table
+
+
 def report(count: Count) -> str:
     return (
         f"{count.kills} kills in {count.rounds} replays, {count.midway} of them midway: "
@@ -115,11 +123,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
     parser.add_argument("--kills", type=int, default=200)
     parser.add_argument("--seed", type=int, default=26)
-    parser.add_argument("--source", type=Path, required=True)
+    parser.add_argument("--source", type=Path, help="a table of one patient, or a log")
     parser.add_argument("-o", "--output", type=Path)
     asked = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
-        count = kill_replays(asked.source, kills=asked.kills, seed=asked.seed, folder=Path(folder))
+        source = asked.source or simulated(Path(folder) / "stay.parquet", asked.seed)
+        count = kill_replays(source, kills=asked.kills, seed=asked.seed, folder=Path(folder))
     print(report(count))
     if asked.output:
         asked.output.write_text(report(count) + "\n", "utf-8")

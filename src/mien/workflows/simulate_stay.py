@@ -66,8 +66,7 @@ def simulate_stay(
     Raises InputError when a file exists and not `overwrite`, or when a setting cannot be.
     """
     out = check_table_path(out)
-    answers = out.with_name(out.stem + TRUTH_SUFFIX)
-    for path in (out, answers):
+    for path in (out, truth_path(out)):
         if path.exists() and not overwrite:
             raise InputError(f"{path} exists: choose another name, or --overwrite")
     stay = script(
@@ -79,8 +78,15 @@ def simulate_stay(
         grimaces_per_hour=grimaces_per_hour,
         arrival=TROUBLED if is_troubled else IN_ORDER,
     )
-    stay = calibrated(stay)
+    return write_stay(calibrated(stay), out, hz=hz, on_progress=on_progress)
+
+
+def write_stay(
+    stay: Stay, out: Path, *, hz: float = 10.0, on_progress: Progress | None = None
+) -> SimulatedStay:
+    """Write a stay's table and its truth over whatever is there. stay: calibrated."""
     told = on_progress or (lambda doing, done, total: None)
+    answers = truth_path(out)
     absent, total = 0, frame_count(stay, hz)
     with replacing(answers) as temporary:
         _write_truth(stay, temporary)
@@ -90,6 +96,10 @@ def simulate_stay(
                 absent += int((chunk.presence == 0).sum())
                 told("simulating", min(int(chunk.frame_num.max()) + 1, total), total)
     return SimulatedStay(out, answers, stay, hz, writer.row_count, absent)
+
+
+def truth_path(table: Path) -> Path:
+    return table.with_name(table.stem + TRUTH_SUFFIX)
 
 
 def describe(done: SimulatedStay) -> Iterator[str]:
