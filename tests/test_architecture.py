@@ -7,8 +7,8 @@ import pytest
 
 SOURCE = Path(__file__).parent.parent / "src" / "mien"
 STAGES = (
-    "errors text config files tables face corpora recording emotion risk monitor evaluation ward "
-    "workflows console cli"
+    "errors text config files processes tables face corpora recording emotion risk monitor "
+    "evaluation ward workflows console cli"
 ).split()
 NOT_EVEN = {("risk", "emotion"), ("emotion", "recording"), ("monitor", "corpora")}
 THIRD_PARTIES = {  # package -> the only stages that may import it

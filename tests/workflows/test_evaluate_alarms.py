@@ -32,6 +32,23 @@ def test_the_same_seed_gives_the_same_report_whatever_the_workers(tmp_path: Path
     assert first == second
 
 
+def test_a_stopped_evaluation_goes_on_and_gives_the_same_report(tmp_path: Path) -> None:
+    def stop(doing: str, done: int, total: int) -> None:
+        raise KeyboardInterrupt
+
+    asked = FEW | {"vanishing": 3, "wavering": 0}
+    with pytest.raises(KeyboardInterrupt):
+        mien.evaluate_alarms(**asked, out=tmp_path / "stopped", on_progress=stop)
+    told: list[int] = []
+    mien.evaluate_alarms(
+        **asked, out=tmp_path / "stopped", on_progress=lambda doing, done, total: told.append(done)
+    )
+    mien.evaluate_alarms(**asked, out=tmp_path / "whole")
+    assert told == [2, 3]  # the first is not watched again
+    first, second = ((tmp_path / name / PAGE).read_bytes() for name in ("stopped", "whole"))
+    assert first == second
+
+
 @pytest.mark.parametrize(
     ("asked", "said"),
     [

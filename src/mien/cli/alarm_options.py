@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from mien import console
-from mien.cli.base import given_options, refuse, say_lines
+from mien.cli.base import NOTHING_KEPT, RESUMES, given_options, refuse, say_lines, stoppable
 from mien.errors import InputError
 
 Alarms = Annotated[
@@ -41,6 +41,11 @@ def is_asked(context: typer.Context, *, alarms: bool, table: Path | None) -> boo
 def evaluate_alarms(
     *, days: int, episodes: int, seed: int, output: Path | None, workers: int
 ) -> None:
+    evaluated = stoppable(NOTHING_KEPT if output is None else RESUMES)(_evaluated)
+    evaluated(days=days, episodes=episodes, seed=seed, output=output, workers=workers)
+
+
+def _evaluated(*, days: int, episodes: int, seed: int, output: Path | None, workers: int) -> None:
     from mien.evaluation.alarm_text import summary
     from mien.workflows.evaluate_alarms import evaluate_alarms as run
 

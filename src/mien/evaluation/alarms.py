@@ -14,6 +14,7 @@ import mien
 from mien.emotion.contract import Progress
 from mien.evaluation import alarm_bed
 from mien.evaluation.alarm_bed import Change, Seen
+from mien.evaluation.alarm_kept import KeptPatients
 from mien.evaluation.alarm_measures import Watched, watched
 from mien.evaluation.alarm_patients import (
     Asked,
@@ -47,6 +48,7 @@ from mien.evaluation.alarm_variants import (
     rescored,
     single_3_raises,
 )
+from mien.processes import begin_worker, kill
 from mien.recording.synthetic_stay import Stay
 from mien.risk.events import Said
 from mien.risk.settings import ConditionSettings
@@ -116,14 +118,23 @@ def patients_of(plan: Plan) -> list[Asked]:
 
 
 def measure_all(
-    plan: Plan, *, workers: int = 1, on_progress: Progress | None = None
+    plan: Plan,
+    *,
+    workers: int = 1,
+    kept: KeptPatients | None = None,
+    on_progress: Progress | None = None,
 ) -> list[Watched]:
-    """Every patient of a plan, in the order of their numbers, whatever the workers."""
+    """Every patient of a plan, in the order of their numbers, whatever the workers.
+
+    kept: those who need not be watched again; each who is watched now is added.
+    """
     told = on_progress or (lambda doing, done, total: None)
+    known = kept or KeptPatients({}, None)
     every = patients_of(plan)
-    found: list[Watched] = []
-    for one in _each(every, workers):
+    found = [one for asked in every if (one := known.of(asked)) is not None]
+    for one in _each([asked for asked in every if known.of(asked) is None], workers):
         found.append(one)
+        known.add(one)
         told("patients watched", len(found), len(every))
     return sorted(found, key=lambda one: one.patient)
 
@@ -133,10 +144,15 @@ def _each(every: Sequence[Asked], workers: int) -> Iterator[Watched]:
         yield from map(measured, every)
         return
     context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(workers, context) as pool:
+    pool = ProcessPoolExecutor(workers, context, initializer=begin_worker)
+    try:
         jobs = [pool.submit(measured, one) for one in every]
         for job in as_completed(jobs):
             yield job.result()
+    except BaseException:
+        kill(pool)
+        raise
+    pool.shutdown()
 
 
 def gathered(

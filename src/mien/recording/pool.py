@@ -9,19 +9,16 @@ is this process itself.
 from __future__ import annotations
 
 import multiprocessing
-import os
-import signal
-import threading
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
-from multiprocessing import connection
 from pathlib import Path
 from typing import Any
 
 from mien.config import ExtractSettings
 from mien.errors import InputError, MienError
+from mien.processes import begin_worker, kill
 from mien.recording.extract import ClipDone, extract_clip
 from mien.recording.sources import Source
 
@@ -99,15 +96,9 @@ def _in_pool(
                         raise InputError(_NOT_STARTED) from error
                     suspects.append(source)
     except BaseException:
-        _kill(executor)
+        kill(executor)  # what they finished is on the disk
         raise
     executor.shutdown(cancel_futures=True)
-
-
-def _kill(executor: ProcessPoolExecutor) -> None:
-    for process in list((executor._processes or {}).values()):
-        process.kill()  # what they finished is on the disk
-    executor.shutdown(wait=False, cancel_futures=True)
 
 
 def _start_worker(counter: Any, started: Any) -> None:
@@ -115,15 +106,7 @@ def _start_worker(counter: Any, started: Any) -> None:
     _counter = counter
     with started.get_lock():
         started.value += 1
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent decides
-    threading.Thread(target=_end_with_parent, daemon=True).start()
-
-
-def _end_with_parent() -> None:
-    parent = multiprocessing.parent_process()
-    if parent is not None:
-        connection.wait([parent.sentinel])
-        os._exit(1)
+    begin_worker()
 
 
 def _run(source: Source, parts_folder: Path, settings: ExtractSettings) -> ClipDone:

@@ -10,6 +10,7 @@ from mien.emotion.checkpoint import check_free, replacing_folder
 from mien.emotion.contract import Progress
 from mien.errors import InputError
 from mien.evaluation.alarm_figures import FIGURES, draw
+from mien.evaluation.alarm_kept import keeping
 from mien.evaluation.alarm_page import render
 from mien.evaluation.alarm_patients import role_of
 from mien.evaluation.alarm_results import ALARMS, AlarmResults, Plan, write_alarms
@@ -56,7 +57,8 @@ def evaluate_alarms(
     distress comes and goes. replays: of streams that are
     told again in other orders. elsewhere: what other scripts found, by their names. workers:
     processes; they change no number.
-    Writes alarms.json, alarms.html and the figures into the folder `out`.
+    Writes alarms.json, alarms.html and the figures into the folder `out`. Stopped, the same call
+    goes on from the last patient that was watched.
     Raises InputError when something else is in `out`, or for settings that cannot be.
     """
     plan = _plan(
@@ -72,15 +74,17 @@ def evaluate_alarms(
         raise InputError(f"workers must be 1 or more, replays 0; got {workers} and {replays}")
     if out is not None:
         out = check_free(out, own_files=RESULT_FILES)
-    patients = measure_all(plan, workers=workers, on_progress=on_progress)
-    told_again = tell_again(seed, replays, on_progress=on_progress) if replays else None
-    results = gathered(
-        plan, patients, made_by="mien evaluate --alarms", replays=told_again, elsewhere=elsewhere
-    )
-    if out is None:
-        return AlarmsEvaluated(results, None, None)
-    with replacing_folder(out, own_files=RESULT_FILES) as folder:
-        write_result_files(results, folder)
+    with keeping(out, seed=seed) as kept:
+        patients = measure_all(plan, workers=workers, kept=kept, on_progress=on_progress)
+        told_again = tell_again(seed, replays, on_progress=on_progress) if replays else None
+        results = gathered(
+            plan, patients, made_by="mien evaluate --alarms", replays=told_again,
+            elsewhere=elsewhere,
+        )  # fmt: skip
+        if out is None:
+            return AlarmsEvaluated(results, None, None)
+        with replacing_folder(out, own_files=RESULT_FILES) as folder:
+            write_result_files(results, folder)
     return AlarmsEvaluated(results, out, out / PAGE)
 
 
