@@ -10,7 +10,7 @@ from PIL import Image
 from mien.config import INTENDED_USE
 from mien.evaluation.alarm_figures import FIGURES, draw
 from mien.evaluation.alarm_page import render
-from mien.evaluation.alarm_results import EVIDENCE, AlarmResults, Replays
+from mien.evaluation.alarm_results import EVIDENCE, AlarmResults, Elsewhere, Replays
 from mien.evaluation.alarm_table import ELSEWHERE, NOT_HERE, rows
 from mien.evaluation.alarm_text import details, summary
 from mien.evaluation.alarms import gathered
@@ -94,11 +94,12 @@ def test_one_replay_that_differs_is_a_miss(same: int, is_met: bool) -> None:
 
 
 def test_what_other_scripts_measure_is_told_from_their_files_or_said_to_be_missing() -> None:
-    killed = {"benchmarks/watch_kills.py": "see benchmarks/results/watch_kills.txt"}
+    killed = {"benchmarks/watch_kills.py": Elsewhere(found="200 kills: 1 lost", is_met=False)}
     known = results().model_copy(update={"elsewhere": killed})
     told = {row.measure: row for row in rows(known) if row.measure in ELSEWHERE}
-    assert told["200 random kill -9"].found == "see benchmarks/results/watch_kills.txt"
-    assert sum(NOT_HERE in row.found for row in told.values()) == len(told) - 1
+    assert told["200 random kill -9"].found == "200 kills: 1 lost"
+    assert told.pop("200 random kill -9").is_met is False
+    assert sum(NOT_HERE in row.found for row in told.values()) == len(told) == len(ELSEWHERE) - 1
     assert all(row.is_met is None for row in told.values())
 
 

@@ -115,6 +115,13 @@ class Plan(Record):
     wavering: int = 0  # patients whose distress comes and goes
 
 
+class Elsewhere(Record):
+    """What another script measures. is_met None: it says so in words only."""
+
+    found: str
+    is_met: bool | None = None
+
+
 class AlarmResults(Record):
     """The whole record. The same seed and plan give the same."""
 
@@ -134,7 +141,7 @@ class AlarmResults(Record):
     no_face: NoFace
     by_source: dict[str, Variant]  # "faces", "windows": the whole by how patients were simulated
     replays: Replays | None
-    elsewhere: dict[str, str]  # script -> what it found
+    elsewhere: dict[str, Elsewhere]  # by script
     patients: list[Watched]
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from mien.evaluation.alarm_patients import WAVERS_S
-from mien.evaluation.alarm_results import AlarmResults, Detection, Replays, Variant
+from mien.evaluation.alarm_results import AlarmResults, Detection, Elsewhere, Replays, Variant
 from mien.evaluation.alarm_statistics import Rate, Share
 
 LEAST_SENSITIVITY = 0.95  # of Wilson's lower end
@@ -166,9 +166,10 @@ def _replays(replays: Replays | None) -> Iterator[Row]:
     )
 
 
-def _elsewhere(known: dict[str, str]) -> Iterator[Row]:
+def _elsewhere(known: dict[str, Elsewhere]) -> Iterator[Row]:
     for measure, (target, where) in ELSEWHERE.items():
-        yield Row(measure, target, known.get(where, f"{NOT_HERE}: see {where}"), None)
+        one = known.get(where, Elsewhere(found=f"{NOT_HERE}: see {where}"))
+        yield Row(measure, target, one.found, one.is_met)
 
 
 # --- Numbers in words --------------------------------------------------------

@@ -28,6 +28,7 @@ from mien.evaluation.alarm_patients import (
 from mien.evaluation.alarm_results import (
     ABLATED,
     AlarmResults,
+    Elsewhere,
     Plan,
     Replays,
     free_days,
@@ -161,7 +162,7 @@ def gathered(
     *,
     made_by: str,
     replays: Replays | None = None,
-    elsewhere: Mapping[str, str] | None = None,
+    elsewhere: Mapping[str, Elsewhere] | None = None,
 ) -> AlarmResults:
     """The record of some patients. elsewhere: what other scripts say of their own measures."""
     config = configured()

@@ -13,7 +13,7 @@ from mien.evaluation.alarm_figures import FIGURES, draw
 from mien.evaluation.alarm_kept import keeping
 from mien.evaluation.alarm_page import render
 from mien.evaluation.alarm_patients import role_of
-from mien.evaluation.alarm_results import ALARMS, AlarmResults, Plan, write_alarms
+from mien.evaluation.alarm_results import ALARMS, AlarmResults, Elsewhere, Plan, write_alarms
 from mien.evaluation.alarms import gathered, measure_all
 from mien.workflows.alarm_replays import replays as tell_again
 
@@ -44,7 +44,7 @@ def evaluate_alarms(
     replays: int = REPLAYS,
     out: str | Path | None = None,
     workers: int = 1,
-    elsewhere: Mapping[str, str] | None = None,
+    elsewhere: Mapping[str, Elsewhere] | None = None,
     on_progress: Progress | None = None,
 ) -> AlarmsEvaluated:
     """Watch simulated patients and count what was found, missed and raised for nothing.
