@@ -166,14 +166,7 @@ def measure(
     for recipe, settings in zip(recipes, asked, strict=True):
         check_settings(recipe, settings)
 
-    def told(doing: str) -> Callable[[int, int | None], None]:
-        def on_rows(done: int, total: int | None) -> None:
-            if on_progress is not None:
-                on_progress(doing, done, total or done + 1)
-
-        return on_rows
-
-    on_rows = told("reading the table")
+    on_rows = _told(on_progress, "reading the table")
     on_rows(0, source.row_count)
     more = more or Companions.read(
         subjects=None, folds_file=None, demographics=None, crema_d_votes=None
@@ -184,20 +177,37 @@ def measure(
     folds = more.folds_of(frames, asked[0])
     if asked[0].split == "time" or len(frames.people) < 2:
         further = []  # there is nothing to compare on
-    read, found = Table(source, survey, frames), {}
     run = None if run_of is None else run_of(frames.table_sha256, _who(frames, folds))
     wanted = [*asked, *(_beside(asked[0], recipe) for recipe in further)]
+    found: dict[str, Evaluation] = {}
     for number, settings in enumerate(wanted):
-        recipe = find_recipe(settings.recipe)
-        seen = frames.seen_as(recipe.features, on_rows=told(f"{recipe.features.name} of all faces"))
-        found[recipe.name] = evaluate_frames(
+        features = find_recipe(settings.recipe).features
+        seen = frames.seen_as(features, on_rows=_told(on_progress, f"{features.name} of all faces"))
+        found[settings.recipe] = evaluate_frames(
             seen,
             settings,
             known=more.known,
             folds=folds,
-            on_progress=_named(on_progress, recipe.name, several=len(wanted) > 1),
+            on_progress=_named(on_progress, settings.recipe, several=len(wanted) > 1),
             run=run if number == 0 else None,
         )
+    return _beside_each_other(Table(source, survey, frames), asked, found)
+
+
+def _told(on_progress: Progress | None, doing: str) -> Callable[[int, int | None], None]:
+    """Rows as progress; of a table whose length is not known, the end is never reached."""
+
+    def on_rows(done: int, total: int | None) -> None:
+        if on_progress is not None:
+            on_progress(doing, done, total or done + 1)
+
+    return on_rows
+
+
+def _beside_each_other(
+    table: Table, asked: Sequence[TrainSettings], found: Mapping[str, Evaluation]
+) -> list[Measured]:
+    """Each recipe that was asked for, with the answers of all others on the same people."""
     answers = {
         name: evaluation.held_out.answers
         for name, evaluation in found.items()
@@ -205,7 +215,7 @@ def measure(
     }
     return [
         Measured(
-            read,
+            table,
             settings,
             found[settings.recipe],
             {name: other for name, other in answers.items() if name != settings.recipe},
