@@ -168,8 +168,8 @@ def _draw_quality(axes: Axes, trace: StayTrace, edges: np.ndarray, config: Watch
     _stairs(axes, quality, edges, color=INK, linewidth=0.9)
     axes.axhline(limit, color=VERMILION, linestyle="--", linewidth=1.0)
     axes.annotate(
-        "below: no score", (0.002, limit), xycoords=("axes fraction", "data"), xytext=(0, -2),
-        textcoords="offset points", fontsize=7, color=VERMILION, va="top",
+        "below:\nno score", (1, limit), xycoords=("axes fraction", "data"), xytext=(4, 0),
+        textcoords="offset points", fontsize=7, color=VERMILION, va="center",
     )  # fmt: skip
     axes.set_ylim(0, 1.05)
     axes.set_yticks([0, 0.5, 1])
