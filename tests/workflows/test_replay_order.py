@@ -21,6 +21,7 @@ from mien.workflows.replay import replay
 from mien.workflows.replay_bedside import Bedside
 from mien.workflows.replay_frame import MeasuredFrame
 from mien.workflows.replay_log import LogWriter
+from mien.workflows.replay_order import InOrder
 from mien.workflows.replay_ward import Ward
 from tests.workflows.stays import (
     LENGTH_S,
@@ -112,6 +113,19 @@ def test_frames_that_are_too_late_are_counted_and_change_nothing(
     bed.end()
     assert (bed.counts.late, bed.counts.doubled) == (1, 0)
     assert told(late) == log
+
+
+@pytest.mark.parametrize("newest_ms", [-500, 0, 500])
+def test_what_is_late_is_late_by_the_newest_time_even_where_that_is_0(newest_ms: int) -> None:
+    order = InOrder(CONFIG.settings.signal)
+    frames = (newest_ms, newest_ms - 1000, newest_ms - 2500)
+    given_ms = [
+        one.time_ms
+        for time_ms in frames
+        for one in order.add(MeasuredFrame("p", time_ms, time_ms, False, None))
+    ]
+    given_ms += [one.time_ms for one in order.rest()]
+    assert (given_ms, order.counts.late) == ([newest_ms - 1000, newest_ms], 1)
 
 
 KILLS = runpy.run_path(str(Path(__file__).parents[2] / "benchmarks" / "watch_kills.py"))

@@ -68,7 +68,8 @@ class InOrder:
         )
         if not self._is_in_time(frame):
             return
-        self._newest_ms = max(frame.time_ms, self._newest_ms or frame.time_ms)
+        newest_ms = self._newest_ms
+        self._newest_ms = frame.time_ms if newest_ms is None else max(frame.time_ms, newest_ms)
         heapq.heappush(self._held, (frame.time_ms, frame.received_ms, self.counts.frames, frame))
         while self._held[0][0] < self._newest_ms - self._lateness_ms:
             yield self._given()
