@@ -157,3 +157,10 @@ def test_a_value_that_rounds_to_its_limit_has_reached_it_and_zero_has_no_sign() 
 def test_limits_that_do_not_rise_are_refused() -> None:
     with pytest.raises(ValidationError, match="must rise"):
         AppraisalSettings(p_limits=(2.0, 6.0, 4.0))
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), float("-inf")])
+def test_what_is_no_number_is_absent_and_adds_nothing(value: float) -> None:
+    measured = Measured(value, value, value, value, 60, value, value, has_fired=True)
+    terms = terms_of(measured, SETTINGS)
+    assert [(one.value, one.weight) for one in terms] == [(None, 0)] * 6

@@ -55,3 +55,15 @@ def test_transitions_are_a_line_and_the_seconds_between_are_none() -> None:
 )
 def test_a_moment_counts_hours_of_the_stream(time_ms: int, text: str) -> None:
     assert moment(time_ms) == text
+
+
+@pytest.mark.parametrize(
+    ("time_ms", "words"),
+    [
+        (10**18, "9999-12-31 23:59:59"),
+        (-(10**18), "0001-01-01 00:00:00"),
+        (1_700_000_000_000, "2023-11-14 22:13:20"),
+    ],
+)
+def test_a_time_beyond_the_calendar_is_its_last_or_first_second(time_ms: int, words: str) -> None:
+    assert moment(time_ms) == words

@@ -14,6 +14,7 @@ E, N and C add nothing while P, B and R all add nothing. Nothing subtracts.
 
 from __future__ import annotations
 
+import math
 from bisect import bisect_right
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
@@ -70,7 +71,8 @@ def rounded(value: float) -> float:
 
 
 def _graded(name: str, value: float | None, limits: tuple[float, ...], unit: str) -> Term:
-    if value is None:
+    """What is no number is absent: sorted among limits, NaN would stand above them all."""
+    if value is None or not math.isfinite(value):
         return Term(name, None, limits[0], 0, unit)
     value = rounded(value)
     weight = bisect_right(limits, value)
@@ -78,7 +80,7 @@ def _graded(name: str, value: float | None, limits: tuple[float, ...], unit: str
 
 
 def _plain(name: str, value: float | None, limit: float, holds: bool, unit: str) -> Term:
-    if value is None:
+    if value is None or not math.isfinite(value):
         return Term(name, None, limit, 0, unit)
     return Term(name, rounded(value), limit, int(holds), unit)
 

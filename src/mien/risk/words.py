@@ -7,7 +7,7 @@ own baseline, the need of a bedside assessment. Nothing here says pain, emotion 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from mien.risk.action_units import P_MOST
 from mien.risk.events import (
@@ -27,6 +27,8 @@ from mien.risk.evidence import TERMS, TITLES, text_of
 from mien.risk.records import is_technical
 
 LONGEST_STAY_MS = 1000 * 3_600_000  # a clock beyond this counts from 1970
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_FIRST_S, _LAST_S = -62_135_596_800, 253_402_300_799  # of the years that dates can have, 1-9999
 BLOCKS = "▁▂▃▄▅▆▇█"
 _TOLD_ANEW = ("opened", "reopened", "priority")
 _SPARK_SECONDS = 4
@@ -35,11 +37,15 @@ _SPARK_SECONDS = 4
 def moment(time_ms: int) -> str:
     """A time as people read it: hours of the stream, or the date where its clock has one.
 
+    A time beyond the calendar is its last second or its first.
+
     >>> moment(3_725_000), moment(1_700_000_000_000)
     ('1:02:05', '2023-11-14 22:13:20')
     """
     if abs(time_ms) >= LONGEST_STAY_MS:
-        return datetime.fromtimestamp(time_ms // 1000, UTC).strftime("%Y-%m-%d %H:%M:%S")
+        second = min(max(time_ms // 1000, _FIRST_S), _LAST_S)
+        date = _EPOCH + timedelta(seconds=second)
+        return date.replace(tzinfo=None).isoformat(" ")
     sign, seconds = ("-", -time_ms // 1000) if time_ms < 0 else ("", time_ms // 1000)
     return f"{sign}{seconds // 3600}:{seconds // 60 % 60:02}:{seconds % 60:02}"
 
