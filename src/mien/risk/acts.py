@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from mien.risk import records
-from mien.risk.alert_state import Alert, Kept, Now, Pause, find, put, settled
+from mien.risk.alert_state import Alert, Now, Pause, find, put, settled
 from mien.risk.events import (
     Acknowledged,
     AudioPaused,
@@ -29,9 +29,11 @@ def on_acknowledged(state: Alert, now: Now) -> Alert:
     if at is None or why is not None:
         now.cannot(act.record, why or records.UNKNOWN)
         return state
-    record = records.acknowledged(state.records[at].record, act.who, now.time_ms)
+    kept = state.records[at]
+    record = records.acknowledged(kept.record, act.who, now.time_ms)
     now.say(RecordChanged(record, "acknowledged"))
-    return settled(put(state, at, Kept(record, quiet_ms=now.time_ms)), at, now)
+    kept = replace(kept, record=record, quiet_ms=now.time_ms)
+    return settled(put(state, at, kept), at, now)
 
 
 def on_closed(state: Alert, now: Now) -> Alert:

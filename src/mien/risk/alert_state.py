@@ -41,6 +41,7 @@ class Kept:
     record: Record
     quiet_ms: int = 0  # acknowledged, or told again
     closed_ms: int | None = None  # closed itself; a while later it is forgotten
+    cleared_tick_ms: int | None = None  # where its condition's own event did not clear it
 
 
 @dataclass(frozen=True, slots=True)

@@ -110,7 +110,8 @@ def _with(state: Alert, rule: str, priority: Priority, term: Term, now: Now) -> 
     if old is not None:
         new = Technical(replace(old.cause, priority=priority), old.since_ms, term)
     else:
-        cause = Cause(rule, priority, now.event.seq, now.time_ms, is_observed=True, score=None)
+        seq, tick_ms = now.event.seq, state.tick_ms
+        cause = Cause(rule, priority, seq, now.time_ms, True, None, onset_tick_ms=tick_ms)
         new = Technical(cause, state.tick_ms or now.time_ms, term)
     return replace(state, technical=(*_without(state, rule).technical, new))
 
@@ -140,10 +141,9 @@ def _causes(state: Alert) -> list[Cause]:
     for rule in RECORDED:
         now = condition(seen, rule)
         if now.is_present:
-            priority = conditions.RULES[rule].priority
-            found.append(
-                Cause(rule, priority, now.onset_seq, now.onset_ms, seen.is_observed, score)
-            )
+            rank, tick_ms = conditions.RULES[rule].priority, now.onset_tick_ms
+            onset = (now.onset_seq, now.onset_ms)
+            found.append(Cause(rule, rank, *onset, seen.is_observed, score, tick_ms))
     return found + [technical.cause for technical in state.technical]
 
 
@@ -155,14 +155,19 @@ def _may_open(state: Alert, rule: str, now: Now) -> bool:
 
 def _begun(state: Alert, at: int | None, cause: Cause, now: Now) -> Alert:
     """A new record, or the old one again if it was there moments ago."""
-    within_ms = to_ms(now.config.settings.alerts.reopen_s)
-    if at is not None and records.can_reopen(state.records[at].record, cause, within_ms=within_ms):
+    if at is not None and _is_back(state.records[at], cause, now):
         return _reopened(state, at, cause, now)
     record = records.opened(state.patient, cause, _explained(state, cause.rule, now))
     now.say(RecordChanged(record, "opened"))
     tell(state, record, "system" if state.patient == WARD else "raised", now)
     state = replace(state, records=(*state.records, Kept(record)))
     return _counted(state, record, now) if cause.rule == "concern" else state
+
+
+def _is_back(kept: Kept, cause: Cause, now: Now) -> bool:
+    within_ms = to_ms(now.config.settings.alerts.reopen_s)
+    tick_ms = kept.cleared_tick_ms
+    return records.can_reopen(kept.record, cause, within_ms=within_ms, cleared_tick_ms=tick_ms)
 
 
 def _reopened(state: Alert, at: int, cause: Cause, now: Now) -> Alert:
@@ -198,7 +203,10 @@ def _cleared(state: Alert, at: int, now: Now) -> Alert:
     kept = state.records[at]
     record = records.cleared(kept.record, now.time_ms)
     now.say(RecordChanged(record, "cleared"))
-    return settled(put(state, at, replace(kept, record=record)), at, now)
+    is_own_clock = isinstance(now.event.body, Scored | TechnicalChanged | Gathered)
+    tick_ms = None if is_own_clock else state.tick_ms
+    kept = replace(kept, record=record, cleared_tick_ms=tick_ms)
+    return settled(put(state, at, kept), at, now)
 
 
 def _explained(state: Alert, rule: str, now: Now) -> Evidence:

@@ -57,6 +57,7 @@ class Condition:
     for_ms: int | None = None
     onset_seq: int = 0  # of the event that raised it
     onset_ms: int = 0
+    onset_tick_ms: int | None = None  # the tick before it, host time
 
 
 NOTHING_YET = SignalChanged("NO_SIGNAL")
@@ -197,7 +198,8 @@ def _set(
     said.append((event.event_time_ms, ConditionChanged(rule.name, is_present, rule.priority)))
     if not is_present:
         return _put(state, rule, Condition())
-    return _put(state, rule, Condition(True, None, event.seq, event.event_time_ms))
+    begun = Condition(True, None, event.seq, event.event_time_ms, state.tick_ms)
+    return _put(state, rule, begun)
 
 
 def _put(state: Conditions, rule: Rule, changed: Condition) -> Conditions:

@@ -38,6 +38,7 @@ class Cause:
     onset_ms: int
     is_observed: bool
     score: int | None
+    onset_tick_ms: int | None = None  # the same onset by the host's clock; None: no tick yet
 
 
 def key_of(patient: str, cause: Cause) -> str:
@@ -101,11 +102,20 @@ def is_reminded_of(record: Record) -> bool:
     return is_silenced and record.rule not in TOLD_ONCE
 
 
-def can_reopen(record: Record, cause: Cause, *, within_ms: int) -> bool:
-    """Whether this onset is the old one back. What a person closed stays closed."""
+def can_reopen(
+    record: Record, cause: Cause, *, within_ms: int, cleared_tick_ms: int | None = None
+) -> bool:
+    """Whether this onset is the old one back. What a person closed stays closed.
+
+    cleared_tick_ms: host time of a clearing that did not come by the clock of the rule's onsets;
+    None: it did. The stream's clock and the host's may be hours apart: neither is taken from the
+    other.
+    """
     if record.closed_by is not None or record.cleared_ms is None:
         return False
-    return cause.onset_ms - record.cleared_ms <= within_ms
+    if cleared_tick_ms is None or cause.onset_tick_ms is None:
+        return cause.onset_ms - record.cleared_ms <= within_ms
+    return cause.onset_tick_ms - cleared_tick_ms <= within_ms
 
 
 def is_louder(record: Record, cause: Cause, *, by: int) -> bool:
