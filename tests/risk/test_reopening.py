@@ -3,7 +3,7 @@
 import pytest
 
 from mien.risk.events import Acknowledged, Body, Paused, Tick, VitalsGiven
-from tests.risk.beds import Bed, scored, whys
+from tests.risk.beds import Bed, scored, technical, whys
 
 CLOCKS = pytest.mark.parametrize("lag_s", [0, 3600, -3600])  # the stream's clock behind the host's
 
@@ -58,3 +58,16 @@ def test_a_high_that_a_news2_ended_is_new_40_min_later_whatever_the_clocks(lag_s
     behind(bed, 2400, 5, lag_s)
     bed.hear(VitalsGiven(12))
     assert whys(behind(bed, 1, 5, lag_s)) == ["opened", "raised"]
+
+
+def test_back_at_a_higher_priority_it_is_told_again_and_needs_a_new_acknowledgement() -> None:
+    bed = Bed().live()
+    bed.hear(technical("face-lost"))
+    bed.ticks(1)
+    bed.hear(Acknowledged(bed.record("face-lost").key, "ann"))
+    assert whys(bed.hear(technical("face-lost", is_present=False))) == ["cleared", "closed"]
+    bed.hear(Paused("ann", "care", 60_000))
+    bed.hear(technical("face-lost"))
+    bed.hear(technical("face-lost", "MEDIUM"))
+    assert whys(bed.ticks(60)) == ["reopened", "priority rose"]
+    assert (bed.record("face-lost").shown, bed.record("face-lost").priority) == ("on", "MEDIUM")

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from mien.risk import acts, conditions, evidence, records
-from mien.risk.alert_state import Alert, Kept, Now, Technical, newest, put, settled, tell
+from mien.risk.alert_state import Alert, Kept, Now, Technical, Told, newest, put, settled, tell
 from mien.risk.conditions import condition
 from mien.risk.events import (
     WARD,
@@ -173,14 +173,22 @@ def _is_back(kept: Kept, cause: Cause, now: Now) -> bool:
 def _reopened(state: Alert, at: int, cause: Cause, now: Now) -> Alert:
     """Without a word to anybody, unless it is stronger than what they know."""
     kept = state.records[at]
-    is_louder = records.is_louder(kept.record, cause, by=now.config.settings.alerts.reopen_louder)
+    why = _more(kept.record, cause, now)
     record = records.reopened(kept.record, cause, _explained(state, cause.rule, now))
-    if is_louder:
+    if why is not None:
         record = records.unacknowledged(record)
     now.say(RecordChanged(record, "reopened"))
-    if is_louder:
-        tell(state, record, "score rose", now)
+    if why is not None:
+        tell(state, record, why, now)
     return put(state, at, Kept(record, kept.quiet_ms))
+
+
+def _more(record: Record, cause: Cause, now: Now) -> Told | None:
+    """What has risen beyond that which was acknowledged; None: nothing."""
+    if records.is_higher(cause.priority, record.priority):
+        return "priority rose"
+    by = now.config.settings.alerts.reopen_louder
+    return "score rose" if records.is_louder(record, cause, by=by) else None
 
 
 def _continued(state: Alert, at: int, cause: Cause, now: Now) -> Alert:
