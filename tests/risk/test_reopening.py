@@ -3,7 +3,7 @@
 import pytest
 
 from mien.risk.events import Acknowledged, Body, Paused, Tick, VitalsGiven
-from tests.risk.beds import Bed, scored, technical, whys
+from tests.risk.beds import Bed, concerned, scored, technical, whys
 
 CLOCKS = pytest.mark.parametrize("lag_s", [0, 3600, -3600])  # the stream's clock behind the host's
 
@@ -71,3 +71,13 @@ def test_back_at_a_higher_priority_it_is_told_again_and_needs_a_new_acknowledgem
     bed.hear(technical("face-lost", "MEDIUM"))
     assert whys(bed.ticks(60)) == ["reopened", "priority rose"]
     assert (bed.record("face-lost").shown, bed.record("face-lost").priority) == ("on", "MEDIUM")
+
+
+def test_a_record_that_is_back_without_a_word_reminds_10_min_later_not_at_once() -> None:
+    bed = concerned()
+    bed.hear(Acknowledged(bed.record().key, "ann"))
+    bed.seconds(400, 5)
+    bed.seconds(240, 0)
+    assert whys(bed.seconds(21, 5)) == ["reopened"]
+    assert whys(bed.seconds(598, 5)) == []
+    assert whys(bed.seconds(2, 5)) == ["still present"]

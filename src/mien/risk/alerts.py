@@ -180,7 +180,8 @@ def _reopened(state: Alert, at: int, cause: Cause, now: Now) -> Alert:
     now.say(RecordChanged(record, "reopened"))
     if why is not None:
         tell(state, record, why, now)
-    return put(state, at, Kept(record, kept.quiet_ms))
+    quiet_ms = max(kept.quiet_ms, state.tick_ms or 0)  # the 10 min of a reminder begin anew
+    return put(state, at, Kept(record, quiet_ms))
 
 
 def _more(record: Record, cause: Cause, now: Now) -> Told | None:
