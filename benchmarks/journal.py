@@ -41,7 +41,7 @@ TERMS = tuple(Term(name, 2.437219, 2.0, 1, "PSPI proxy") for name in "PBENRC")
 SCORED = Scored(6, TERMS, False, 0.914286, "READY", (("brow", 0.031542), ("mouth", 0.012211)))
 WINDOW = WindowClosed(
     10, 10, 10, 0.001234, 12, (1.234567,) * len(UNITS), False, 2.437219, 0.123456, 0.234567,
-    (0.123456,) * 6,
+    (0.123456,) * 14,
 )  # fmt: skip
 EVIDENCE = Evidence(
     TERMS, 6, SCORED.regions, tuple((1000 * n, 2.4, 0.1, 0.2, 0.9, 6) for n in range(120)), 0.9,

@@ -17,7 +17,9 @@ from mien.risk.events import (
     WindowClosed,
 )
 
-WINDOW = WindowClosed(10, 10, 10, 0.001, 0, (1.5, 0.25), False, 1.75, 0.1, None, (0.5,))
+WINDOW = WindowClosed(
+    10, 10, 10, 0.001, 0, (1.5, 0.25, 0.0, 0.0, 0.0, 0.0), False, 1.75, 0.1, None, (0.5,) * 14
+)
 
 
 class Telling:

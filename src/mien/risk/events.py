@@ -14,9 +14,10 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from typing import Any, Literal
+from math import isfinite
+from typing import Annotated, Any, Literal
 
-from pydantic import TypeAdapter
+from pydantic import Field, TypeAdapter, ValidationError
 
 from mien.errors import LogError
 
@@ -34,6 +35,22 @@ PATIENT_RULES = ("watch", "sustained", "concern", "concern-vitals")
 TECHNICAL_RULES = ("face-lost", "not-observable", "stalled", "store-failing", "clock-skew")
 WARD_RULES = ("system",)  # three beds technical at once
 PRIORITIES: tuple[Priority, ...] = ("NONE", "LOW", "MEDIUM", "HIGH")  # rising
+
+UNIT_COUNT = 6  # len(action_units.UNITS)
+REGION_COUNT = 14  # len(action_units.REGIONS)
+POINT_VALUES = 44  # of a Face: x, y of the regions' middles and of measured.STEADY_POINTS
+LARGEST = 2**63 - 1  # of whole numbers: what the databases hold
+_FAR = 1e3  # of a face's angles and points: what is farther is no measurement, and overflows
+_FAST = 1e9  # of what follows from them, in a second
+
+# What lines may hold; a machine's own values are not checked while it speaks.
+Count = Annotated[int, Field(ge=0)]
+Unit = Annotated[float, Field(ge=0, le=5)]
+Units = Annotated[tuple[Unit, ...], Field(min_length=UNIT_COUNT, max_length=UNIT_COUNT)]
+Height = Annotated[float, Field(ge=-_FAR, le=_FAR)]
+Heights = Annotated[tuple[Height, ...], Field(min_length=REGION_COUNT, max_length=REGION_COUNT)]
+Speed = Annotated[float, Field(ge=0, le=_FAST)]
+Share = Annotated[float, Field(ge=0, le=1)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,15 +106,15 @@ class Closed:
     record: str
     who: str
     outcome: Outcome
-    cpot: int | None = None  # 0-8, a label for later learning
-    nrs: int | None = None  # 0-10
+    cpot: Annotated[int, Field(ge=0, le=8)] | None = None  # a label for later learning
+    nrs: Annotated[int, Field(ge=0, le=10)] | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Paused:
     who: str
     reason: PauseReason
-    duration_ms: int
+    duration_ms: Count
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +138,7 @@ class LearningRestarted:
 class VitalsGiven:
     """NEWS2, taken at the event's time: shown beside, never in the score."""
 
-    news2: int
+    news2: Annotated[int, Field(ge=0, le=20)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,17 +174,17 @@ class RosterSet:
 class WindowClosed:
     """One second of a stream, smoothed. event_time_ms is its end. None: nothing to measure."""
 
-    frames: int  # after thinning to 10 Hz
-    with_face: int
-    in_pose: int  # with a face that is not turned too far
-    jitter: float | None
+    frames: Count  # after thinning to 10 Hz
+    with_face: Count
+    in_pose: Count  # with a face that is not turned too far
+    jitter: Speed | None
     skew_ms: int | None  # median of received minus the stream's own time
-    action_units: tuple[float, ...] | None  # EWMA of 0-5 each, order of action_units.UNITS
+    action_units: Units | None  # EWMA of 0-5 each, order of action_units.UNITS
     mouth_is_speaking: bool
-    p: float | None  # 0-16, of the smoothed units
-    r: float | None  # restlessness: rad/s of the head plus distances/s of the points
-    negative: float | None  # 0-1
-    regions: tuple[float, ...] | None  # mean height a region, order of action_units.REGIONS
+    p: Annotated[float, Field(ge=0, le=16)] | None  # of the smoothed units
+    r: Speed | None  # restlessness: rad/s of the head plus distances/s of the points
+    negative: Share | None
+    regions: Heights | None  # mean height a region, order of action_units.REGIONS
     clock_offset_ms: int = 0  # what these times add to the stream's clock since that was set back
 
 
@@ -374,6 +391,7 @@ class Event:
     body: Body
 
 
+_PLAIN = {float, int}
 _HEADER = ("patient", "seq", "event_time_ms", "received_time_ms", "config_hash")
 _OF_ALERTS = (
     SignalChanged | TechnicalChanged | ConditionChanged | LevelChanged | RecordChanged | Notified
@@ -419,14 +437,84 @@ def to_line(event: Event) -> str:
 def from_line(line: str) -> Event:
     """The event of such a line. Raises LogError for a line that is none."""
     try:
-        told = json.loads(line)
-        body = _READERS[told["kind"]].validate_json(json.dumps(told["body"]), strict=True)
+        told = json.loads(line, parse_int=_whole, parse_constant=_no_number)
+        given = json.dumps(told["body"], allow_nan=False)  # 1e999 is infinity
+        body = _READERS[told["kind"]].validate_json(given, strict=True)
         event = Event(**{name: told[name] for name in _HEADER}, body=body)
+        _check_header(event)
+        if isinstance(body, FrameMeasured):
+            check_face(body.face)
         if set(told) - {*_HEADER, "kind", "body"} or set(told["body"]) - set(body.__slots__):
             raise ValueError("it has more in it")
         return event
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise LogError(f"not an event of the watch: {line[:80]!r} ({_first_line(error)})") from None
+
+
+def as_read(event: Event) -> Event:
+    """An event as its line is read again. Raises LogError for one that no line can hold."""
+    try:
+        line = to_line(event)
+    except (ValueError, TypeError, RecursionError) as error:
+        raise LogError(
+            f"a {type(event.body).__name__} that cannot be written: {_first_line(error)}"
+        ) from None
+    return from_line(line)
+
+
+def check_header(patient: str, *times_ms: int) -> None:
+    """Whose and when, of an event or a frame. Raises ValueError."""
+    if type(patient) is not str or "\0" in patient:
+        raise ValueError("a patient's key is a text without NUL")
+    patient.encode()  # half a character is none
+    for time_ms in times_ms:
+        if type(time_ms) is not int or not -LARGEST <= time_ms <= LARGEST:
+            raise ValueError(f"a time is whole milliseconds within 2^63, got {time_ms!r:.40}")
+
+
+def check_face(face: Face | None) -> None:
+    """Cheaply, for it is done with every frame. Raises ValueError or TypeError.
+
+    What would make windows without end, or ones that the log cannot be read with.
+    """
+    if face is None:
+        return
+    if len(face.action_units) != UNIT_COUNT or len(face.points) != POINT_VALUES:
+        raise ValueError(
+            f"a face has {UNIT_COUNT} action units and {POINT_VALUES} values of points, "
+            f"got {len(face.action_units)} and {len(face.points)}"
+        )
+    units, points = face.action_units, face.points
+    alone = (face.yaw_deg, face.pitch_deg, face.roll_deg, face.mouth_opening, face.negative or 0.0)
+    if not isfinite(sum(points) + sum(units) + sum(alone)):  # NaN and infinity stay in a sum
+        raise ValueError("a face with a number that is none, or without end")
+    kinds = {*map(type, points), *map(type, units), *map(type, alone)}
+    if not kinds <= _PLAIN and not all(issubclass(kind, (float, int)) for kind in kinds):
+        raise TypeError("a face's numbers are Python's own: a float32 cannot be written")
+    if min(min(points), *alone) < -_FAR or max(max(points), *alone) > _FAR:
+        raise ValueError(f"a face with an angle or a point beyond {_FAR:g}")
+    if min(units) < 0 or max(units) > 5 or not 0 <= alone[-1] <= 1:
+        raise ValueError("a face with an action unit outside 0-5, or negative outside 0-1")
+
+
+def _check_header(event: Event) -> None:
+    check_header(event.patient, event.event_time_ms, event.received_time_ms)
+    if type(event.seq) is not int or not 0 <= event.seq <= LARGEST:
+        raise ValueError("seq is a whole number from 0")
+    if type(event.config_hash) is not str:
+        raise ValueError("config_hash is a text")
+    event.config_hash.encode()
+
+
+def _whole(digits: str) -> int:
+    number = int(digits)
+    if not -LARGEST <= number <= LARGEST:
+        raise ValueError("a whole number beyond 2^63")
+    return number
+
+
+def _no_number(name: str) -> float:
+    raise ValueError(f"{name} is no number")
 
 
 def alert_log(events: Iterable[Event]) -> str:
@@ -442,4 +530,7 @@ def alert_log(events: Iterable[Event]) -> str:
 
 
 def _first_line(error: Exception) -> str:
+    if isinstance(error, ValidationError):
+        first = error.errors(include_url=False)[0]
+        return f"{'.'.join(map(str, first['loc']))}: {first['msg']}"
     return str(error).partition("\n")[0]
