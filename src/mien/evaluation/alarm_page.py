@@ -1,18 +1,12 @@
-"""alarms.html: one self-contained page of what the alarms are worth.
-
-Nothing is fetched, nothing is run; every name goes through Jinja's escaping.
-"""
+"""alarms.html: one self-contained page of what the alarms are worth."""
 
 from __future__ import annotations
 
-import base64
 import math
 from collections.abc import Mapping
 
-import jinja2
-
 from mien.config import INTENDED_USE
-from mien.evaluation import alarm_table, numbers
+from mien.evaluation import alarm_table, numbers, page
 from mien.evaluation.alarm_measures import CREDITED_S, GOOD_SHARE, LATE_S, SHORTEST_S
 from mien.evaluation.alarm_patients import WAVERS_EACH_S, WAVERS_P
 from mien.evaluation.alarm_results import AlarmResults, Detection
@@ -27,14 +21,7 @@ LIMITS = (
 
 def render(results: AlarmResults, *, figures: Mapping[str, bytes]) -> str:
     """The page, from the numbers and PNG figures by name (alarm_figures.FIGURES)."""
-    environment = jinja2.Environment(
-        loader=jinja2.PackageLoader("mien.evaluation", "."),
-        autoescape=True,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        undefined=jinja2.StrictUndefined,
-    )
-    environment.filters |= {
+    filters = {
         "share": alarm_table.share_text,
         "rate": _rate,
         "percent": _percent,
@@ -42,25 +29,22 @@ def render(results: AlarmResults, *, figures: Mapping[str, bytes]) -> str:
         "seconds": _seconds,
         "decimal": _decimal,
     }
-    return environment.get_template("alarms.html.j2").render(
-        results=results,
-        rows=alarm_table.rows(results),
-        headline=headline(results),
-        variants=[results.whole, *results.ablated],
-        worse=alarm_table.worse_in,
-        figures={
-            name: "data:image/png;base64," + base64.b64encode(png).decode("ascii")
-            for name, png in figures.items()
-        },
-        credited_s=CREDITED_S,
-        shortest_s=SHORTEST_S,
-        good_share=GOOD_SHARE,
-        late_s=LATE_S,
-        wavers_each_s=WAVERS_EACH_S,
-        wavers_p=WAVERS_P,
-        limits=LIMITS,
-        intended_use=INTENDED_USE,
-    )
+    facts = {
+        "results": results,
+        "rows": alarm_table.rows(results),
+        "headline": headline(results),
+        "variants": [results.whole, *results.ablated],
+        "worse": alarm_table.worse_in,
+        "credited_s": CREDITED_S,
+        "shortest_s": SHORTEST_S,
+        "good_share": GOOD_SHARE,
+        "late_s": LATE_S,
+        "wavers_each_s": WAVERS_EACH_S,
+        "wavers_p": WAVERS_P,
+        "limits": LIMITS,
+        "intended_use": INTENDED_USE,
+    }
+    return page.rendered("alarms.html.j2", filters, facts, figures=figures)
 
 
 def headline(results: AlarmResults) -> str:

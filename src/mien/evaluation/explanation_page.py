@@ -1,18 +1,13 @@
-"""explanation.html: one self-contained page of what moved a model's answers, and its words.
-
-Nothing is fetched, nothing is run; every name and label goes through Jinja's escaping.
-"""
+"""explanation.html: one self-contained page of what moved a model's answers, and its words."""
 
 from __future__ import annotations
 
-import base64
 import math
 from collections.abc import Iterator, Mapping
 
-import jinja2
-
 from mien.config import INTENDED_USE
 from mien.emotion.movements import AREAS, WHOLE_FACE
+from mien.evaluation import page
 from mien.evaluation.explanation import (
     LEAST_NATS,
     METHODS,
@@ -34,33 +29,22 @@ CAUTION = (
 
 def render(found: Explanation, *, figures: Mapping[str, bytes]) -> str:
     """The page, from the numbers and PNG figures by name (FIGURES; those absent are left out)."""
-    environment = jinja2.Environment(
-        loader=jinja2.PackageLoader("mien.evaluation", "."),
-        autoescape=True,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        undefined=jinja2.StrictUndefined,
-    )
-    environment.filters |= {
+    filters = {
         "nats": nats,
         "likelier": likelier,
         "headline": headline,
         "two_places": two_places,
     }
     weighed = {area.area for each in found.classes for area in each.areas}
-    images = {
-        name: "data:image/png;base64," + base64.b64encode(png).decode("ascii")
-        for name, png in figures.items()
+    facts = {
+        "found": found,
+        "method": METHODS[found.method],
+        "areas": [area for area in (*AREAS, WHOLE_FACE) if area in weighed],
+        "shown": [clip for clip in found.clips if clip.points is not None],
+        "caution": CAUTION,
+        "intended_use": INTENDED_USE,
     }
-    return environment.get_template("explanation.html.j2").render(
-        found=found,
-        method=METHODS[found.method],
-        areas=[area for area in (*AREAS, WHOLE_FACE) if area in weighed],
-        shown=[clip for clip in found.clips if clip.points is not None],
-        figures=images,
-        caution=CAUTION,
-        intended_use=INTENDED_USE,
-    )
+    return page.rendered("explanation.html.j2", filters, facts, figures=figures)
 
 
 def headline(found: ClassExplanation | ClipExplanation) -> str:

@@ -1,20 +1,14 @@
-"""report.html: one self-contained page. Nothing is fetched, nothing is run.
-
-Every name and label goes through Jinja's escaping; the page forbids scripts.
-"""
+"""report.html: one self-contained page, which forbids scripts."""
 
 from __future__ import annotations
 
-import base64
 import math
 from collections.abc import Mapping
 from typing import Any
 
-import jinja2
-
 from mien.config import INTENDED_USE
 from mien.emotion.conformal import LEAST_PEOPLE as LEAST_PEOPLE_A_LABEL
-from mien.evaluation import answer_sentences, numbers, sentences
+from mien.evaluation import answer_sentences, numbers, page, sentences
 from mien.evaluation.comparison import Comparison
 from mien.evaluation.fairness import LEAST_PEOPLE
 from mien.evaluation.results import Results
@@ -34,19 +28,8 @@ MEASURES = {
 
 def render(results: Results, *, figures: Mapping[str, bytes]) -> str:
     """The page, from the numbers and PNG figures by name (FIGURES; those absent are left out)."""
-    environment = jinja2.Environment(
-        loader=jinja2.PackageLoader("mien.evaluation", "."),
-        autoescape=True,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        undefined=jinja2.StrictUndefined,
-    )
-    environment.filters |= FILTERS | {"number": _number}
-    return environment.get_template("report.html.j2").render(
-        facts(results),
-        figures={name: _data_uri(png) for name, png in figures.items()},
-        people_shown=PEOPLE_SHOWN,
-    )
+    told = facts(results) | {"people_shown": PEOPLE_SHOWN}
+    return page.rendered("report.html.j2", FILTERS | {"number": _number}, told, figures=figures)
 
 
 def facts(results: Results) -> dict[str, Any]:
@@ -111,7 +94,3 @@ def _number(value: Any) -> str:
     if value is None or (isinstance(value, float) and math.isnan(value)):
         return "–"
     return f"{value:.6f}" if isinstance(value, float) else str(value)
-
-
-def _data_uri(png: bytes) -> str:
-    return "data:image/png;base64," + base64.b64encode(png).decode("ascii")
