@@ -1,7 +1,8 @@
 """Several beds technical at once: one alert of the system."""
 
-from mien.risk import watch
+from mien.risk import snapshots, watch
 from mien.risk.events import (
+    Acknowledged,
     AudioPaused,
     Awarded,
     BedAdded,
@@ -93,3 +94,20 @@ def test_a_paused_bed_is_none_of_those_that_are_technical() -> None:
     ward.hear(Resumed("ann"), "c")
     said = ward.seconds(1, "silent")
     assert [body.why for body in bodies(Notified, said)] == ["system"]
+
+
+def test_who_is_gone_is_not_named_by_the_system_s_alerts_which_go_on() -> None:
+    ward = Ward(CONFIG, patients=("ann 3", "ann 3, by the door", "bo"))
+    ward.hear(ROSTER)
+    ward.seconds(15)
+    said = ward.seconds(30, "silent")
+    key = bodies(Notified, said)[0].record
+    ward.state = watch.without_patient(ward.state, "ann 3")
+    assert '"ann 3"' not in snapshots.to_snapshot(ward.state).replace("\\", "")
+    said = ward.hear(Acknowledged(key, "ann"))
+    evidence = bodies(RecordChanged, said)[0].record.evidence
+    assert [(term.value, term.unit) for term in evidence.terms] == [
+        (3.0, "beds: ann 3, by the door, bo")
+    ]
+    ward.patients = ("ann 3, by the door", "bo")
+    assert next(body.why for body in bodies(RecordChanged, ward.seconds(20))) == "cleared"

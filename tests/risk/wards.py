@@ -1,5 +1,6 @@
 """A ward told of whole seconds a bed, for tests of all machines together."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -68,7 +69,7 @@ def hurried(times: float = 10) -> WatchConfig:
 
 
 class Ward:
-    def __init__(self, config: WatchConfig | None = None, patients: str = "abc") -> None:
+    def __init__(self, config: WatchConfig | None = None, patients: Sequence[str] = "abc") -> None:
         self.config = config or watch.configured()
         self.state: Watch = watch.initial(self.config)
         self.patients = patients

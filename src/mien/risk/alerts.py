@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
-from mien.risk import acts, conditions, evidence, records
+from mien.risk import acts, conditions, evidence, records, system
 from mien.risk.alert_state import Alert, Kept, Now, Technical, Told, newest, put, settled, tell
 from mien.risk.conditions import condition
 from mien.risk.events import (
@@ -92,11 +92,9 @@ def _on_gathered(state: Alert, now: Now) -> Alert:
     if state.patient != WARD:
         mine = tuple(rule for patient, rule in body.members if patient == state.patient)
         return replace(state, covered=mine)
-    beds = sorted({patient for patient, _ in body.members})
-    if not beds:
+    term = system.term_of(body.members, now.config.settings.alerts)
+    if term is None:
         return _without(state, "system")
-    limit = float(now.config.settings.alerts.system_beds)
-    term = Term("system", float(len(beds)), limit, 0, "beds: " + ", ".join(beds))
     return _with(state, "system", body.priority, term, now)
 
 

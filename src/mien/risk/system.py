@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 
-from mien.risk.alert_state import Alert, Technical
-from mien.risk.events import PRIORITIES, Gathered
+from mien.risk.alert_state import Alert, Kept, Technical
+from mien.risk.events import PRIORITIES, Gathered, Term
 from mien.risk.settings import AlertSettings, to_ms
 
+_BEDS = "beds: "  # before their names, in the unit of the ward's term
 Member = tuple[str, Technical]  # of this patient
 
 
@@ -38,3 +40,33 @@ def _together(present: list[Member], settings: AlertSettings) -> list[Member]:
         if len({patient for patient, _ in present[first:last]}) >= settings.system_beds:
             found.update(range(first, last))
     return [present[at] for at in sorted(found)]
+
+
+def term_of(members: Iterable[tuple[str, str]], settings: AlertSettings) -> Term | None:
+    """The ward's reason: how many beds, which, and from how many on. None: no bed."""
+    beds = sorted({patient for patient, _ in members})
+    if not beds:
+        return None
+    unit = _BEDS + ", ".join(beds)
+    return Term("system", float(len(beds)), float(settings.system_beds), 0, unit)
+
+
+def without_patient(ward: Alert, patient: str) -> Alert:
+    """The ward's own alerts without the name of one who is gone. How many there were stays."""
+    technical = (replace(one, term=_nameless(one.term, patient)) for one in ward.technical)
+    records = (_record_without(kept, patient) for kept in ward.records)
+    return replace(ward, technical=tuple(technical), records=tuple(records))
+
+
+def _record_without(kept: Kept, patient: str) -> Kept:
+    evidence = kept.record.evidence
+    if evidence is None:
+        return kept
+    terms = tuple(_nameless(term, patient) for term in evidence.terms)
+    return replace(kept, record=replace(kept.record, evidence=replace(evidence, terms=terms)))
+
+
+def _nameless(term: Term, patient: str) -> Term:
+    """A name may have commas in it: it is looked for whole, between those that part names."""
+    names = f", {term.unit.removeprefix(_BEDS)}, ".replace(f", {patient}, ", ", ")[2:-2]
+    return replace(term, unit=_BEDS + names)

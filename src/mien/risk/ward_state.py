@@ -14,6 +14,7 @@ from mien.risk import (
     evidence,
     responder,
     signal,
+    system,
     terms,
     triage,
 )
@@ -97,6 +98,7 @@ def without_patient(state: Watch, patient: str) -> Watch:
     return replace(
         state,
         beds={name: bed for name, bed in state.beds.items() if name != patient},
+        ward=system.without_patient(state.ward, patient),
         triage=triage.without_patient(state.triage, patient),
         responder=responder.without_patient(state.responder, patient),
         gathered=replace(state.gathered, members=members),
