@@ -60,6 +60,16 @@ def test_evidence_has_the_levels_of_the_last_5_min_and_no_older() -> None:
     assert told.levels[0][0] < bed.record().onset_ms - 300_000 < told.levels[1][0]
 
 
+def test_levels_of_5_min_are_kept_and_no_more_however_far_behind_the_streams_clock_is() -> None:
+    """A pause has the host's time, scores the stream's."""
+    levels: evidence.Levels = ((0, "CALM"), (9_000_000, "UNKNOWN"))
+    history = evidence.History(levels=levels)
+    for minute in range(60):
+        history = evidence.remember_level(history, 60_000 * minute, "CALM")
+    assert len(history.levels) == 6
+    assert history.levels[0] == (54 * 60_000, "CALM")
+
+
 def test_a_stalled_stream_has_no_quality_left() -> None:
     bed = Bed().live()
     bed.seconds(10, 0)

@@ -53,7 +53,7 @@ CANNOT_KNOW = (
 CANNOT_KNOW_TECHNICAL = "How the patient is: meanwhile nothing, or not enough, is seen."
 
 
-Levels = tuple[tuple[int, Level], ...]  # (since_ms, level), rising
+Levels = tuple[tuple[int, Level], ...]  # (since_ms, level), in the order they came in
 Row = tuple[int | float | None, ...]  # (time_ms, p, r, negative, quality, score)
 
 
@@ -89,10 +89,13 @@ def remember_level(history: History, time_ms: int, level: Level) -> History:
 
 
 def _lately(levels: Levels, now_ms: int) -> Levels:
-    """Those of the last 5 min; the one in which they began is needed too."""
-    while len(levels) > 1 and levels[1][0] <= now_ms - LEVELS_MS:
-        levels = levels[1:]
-    return levels
+    """Those of the last 5 min; the one in which they began is needed too.
+
+    A level has the host's time where a tick or a person changed it, so that times may fall: the
+    newest that is old enough ends all before it, or one from another clock would hold them.
+    """
+    old = (at for at, (ms, _) in enumerate(levels) if ms <= now_ms - LEVELS_MS)
+    return levels[max(old, default=0) :]
 
 
 def evidence_of(
