@@ -1,12 +1,13 @@
 """What the watch says in words: only what the specification allows, and all of a record."""
 
 import re
+from dataclasses import replace
 
 import pytest
 
-from mien.risk.events import BODIES, Event, LevelChanged, RecordChanged
+from mien.risk.events import BODIES, Baseline, Event, LevelChanged, RecordChanged
 from mien.risk.words import explained, line_of, moment
-from tests.risk.beds import Bed, of
+from tests.risk.beds import Bed, of, scored
 
 FORBIDDEN = re.compile(r"pain score|in pain|RASS|depress|risk score|probability of harm", re.I)
 
@@ -67,3 +68,15 @@ def test_a_moment_counts_hours_of_the_stream(time_ms: int, text: str) -> None:
 )
 def test_a_time_beyond_the_calendar_is_its_last_or_first_second(time_ms: int, words: str) -> None:
     assert moment(time_ms) == words
+
+
+@pytest.mark.parametrize("baseline", ["LEARNING", "READY"])
+def test_a_record_is_marked_where_no_own_baseline_was_learnt_yet(baseline: Baseline) -> None:
+    bed = Bed().live()
+    for _ in range(21):
+        bed.time_ms += 1000
+        bed.hear(replace(scored(5), baseline=baseline))
+    evidence = bed.record().evidence
+    assert evidence is not None and evidence.baseline == baseline
+    text = "\n".join(explained(bed.record()))
+    assert ("own baseline LEARNING: B, R and C are absent" in text) == (baseline == "LEARNING")

@@ -265,6 +265,7 @@ class Evidence:
     settings_hash: str
     clears_when: str
     cannot_know: str
+    baseline: Baseline | None = None  # while LEARNING, B, R and C are absent
 
 
 @dataclass(frozen=True, slots=True)

@@ -118,6 +118,7 @@ def evidence_of(
         settings_hash=config.settings_hash,
         clears_when=CLEARS_WHEN[rule].format_map(limits | settings.alerts.model_dump()),
         cannot_know=CANNOT_KNOW_TECHNICAL if is_technical(rule) else CANNOT_KNOW,
+        baseline=None if scored is None else scored.baseline,
     )
 
 

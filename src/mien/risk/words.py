@@ -80,15 +80,37 @@ def _what(event: Event) -> str | None:
 # --- A record explains itself ----------------------------------------------------------------
 
 
-def explained(record: Record) -> Iterator[str]:
-    """A record's reasons, from itself alone: terms, values, limits, what clears it."""
+def explained(record: Record, at_onset: Evidence | None = None) -> Iterator[str]:
+    """A record's reasons, from itself alone: terms, values, limits, what clears it.
+
+    at_onset: what it opened with, which a record that came back, or rose, has no more.
+    """
     title = TITLES[record.rule]
     yield f"{record.key}: {title}, {record.priority}, {record.shown}, {_fate(record)}"
     yield f"onset {moment(record.onset_ms)}, {_lasted(record)}"
     if record.evidence is None:
         yield "no evidence was kept with it"
         return
-    yield from _evidence(record, record.evidence)
+    if at_onset is not None and at_onset != record.evidence:
+        yield f"evidence of the onset{_as_of(at_onset)}:"
+        yield from _seen(record, at_onset)
+    if at_onset is not None or record.reopened:
+        yield from _later(record, record.evidence, at_onset)
+    yield from _seen(record, record.evidence)
+    yield from _bounds(record.evidence)
+
+
+def _later(record: Record, evidence: Evidence, at_onset: Evidence | None) -> Iterator[str]:
+    """Of which moment the record's last evidence is, where it is not of the onset."""
+    if evidence != at_onset:
+        why = "as it came back" if record.reopened else "as more was there"
+        yield f"evidence {why}{_as_of(evidence)}:"
+
+
+def _as_of(evidence: Evidence) -> str:
+    """The second of the newest score that it knows."""
+    newest_ms = evidence.before[-1][0] if evidence.before else None
+    return "" if newest_ms is None else f", {moment(int(newest_ms))}"
 
 
 def _fate(record: Record) -> str:
@@ -117,7 +139,7 @@ def _times(count: int) -> str:
     return "once" if count == 1 else f"{count} times"
 
 
-def _evidence(record: Record, evidence: Evidence) -> Iterator[str]:
+def _seen(record: Record, evidence: Evidence) -> Iterator[str]:
     if is_technical(record.rule):
         for term in evidence.terms:
             yield f"seen: {_number(term.value)} {term.unit}, counts from {_number(term.limit)}"
@@ -127,6 +149,9 @@ def _evidence(record: Record, evidence: Evidence) -> Iterator[str]:
     if evidence.levels:
         levels = ", ".join(f"{level} from {moment(ms)}" for ms, level in evidence.levels)
         yield f"levels of the 5 min before: {levels}"
+
+
+def _bounds(evidence: Evidence) -> Iterator[str]:
     yield f"clears when: {evidence.clears_when}"
     yield f"cannot know: {evidence.cannot_know}"
     model = evidence.model_hash or "none"
@@ -137,6 +162,8 @@ def _reasons(record: Record, evidence: Evidence) -> Iterator[str]:
     highest = "" if record.score == evidence.score else f", {record.score} at its highest"
     yield f"score {evidence.score}{highest}, the sum of:"
     yield from table_of(evidence.terms)
+    if evidence.baseline == "LEARNING":
+        yield "own baseline LEARNING: B, R and C are absent"
     if evidence.regions:
         moved = ", ".join(f"{name} {by:.1f}" for name, by in evidence.regions)
         yield f"moved most against own baseline, in deviations: {moved}"
