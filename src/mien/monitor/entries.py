@@ -12,6 +12,7 @@ from mien.errors import LogError
 from mien.monitor.audit import Part
 from mien.monitor.schema import events, outbox, records, subjects
 from mien.risk.events import (
+    LARGEST,
     PRIORITIES,
     WARD,
     Event,
@@ -20,8 +21,6 @@ from mien.risk.events import (
     canonical_json,
     to_line,
 )
-
-_LARGEST = 2**63 - 1  # of the databases' numbers
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,13 +36,13 @@ def told(event: Event) -> Told:
     try:
         line = to_line(event)
         line.encode()
-    except ValueError as error:
+    except (ValueError, TypeError) as error:
         raise LogError(f"event {name_of(event)} cannot be written: {error}") from None
-    if not 1 <= event.seq <= _LARGEST:
+    if not 1 <= event.seq <= LARGEST:
         raise LogError(f"event {name_of(event)} has no number from 1: frames are not logged")
     if "\0" in event.patient:
         raise LogError(f"event {name_of(event)}: a patient's key has no NUL in it")
-    if max(abs(event.event_time_ms), abs(event.received_time_ms)) > _LARGEST:
+    if max(abs(event.event_time_ms), abs(event.received_time_ms)) > LARGEST:
         raise LogError(f"event {name_of(event)} is of no time that can be written")
     return Told(event, line)
 

@@ -14,7 +14,7 @@ StoreError for: what is there already is passed over.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -78,7 +78,10 @@ class Journal:
         Raises LogError for an event that the log has with other content, a gap in a patient's
         numbers, a snapshot of another moment; StoreError.
         """
-        told = [entries.told(event) for event in batch]
+        return self.append_told([entries.told(event) for event in batch], snapshot)
+
+    def append_told(self, told: Sequence[entries.Told], snapshot: Snapshot | None = None) -> Head:
+        """As `append`, of events that are lines already."""
         with self._store.writing() as connection:
             head = audit.lock(connection)
             fresh = entries.unwritten(connection, told)

@@ -12,6 +12,10 @@ Frames wait in a bounded queue a bed, acts in one that drops nothing. A turn tak
 it in groups. Only what is committed is acknowledged or told to on_kept; a screen that must show
 that the store fails looks at `watch`. After a kill the state is rebuilt from the newest snapshot
 and the log after it, and streams send again what came after `kept_to_ms`.
+
+What no log could be read with again is refused where it comes in. Should a machine fail over a
+frame all the same, the frame is counted in `failed` and everything else goes on. What stops a
+thread is told to on_fault at once, and nothing is taken from then on.
 """
 
 from __future__ import annotations
@@ -21,10 +25,12 @@ from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from threading import Event as Signal
-from threading import Thread
+from threading import Lock, Thread
 
-from mien.errors import LogError, MienError
+from mien.errors import LogError, StoreError
+from mien.monitor import entries
 from mien.monitor.bed_queues import BedQueues
+from mien.monitor.entries import Told
 from mien.monitor.host_clock import HostClock, steady_ms
 from mien.monitor.journal import Journal
 from mien.monitor.settings import PipelineSettings
@@ -38,6 +44,9 @@ from mien.risk.events import (
     StoreChanged,
     Tick,
     WindowClosed,
+    as_read,
+    check_face,
+    check_header,
 )
 from mien.risk.settings import WatchConfig
 from mien.risk.snapshots import from_parts, to_parts
@@ -57,6 +66,7 @@ class Pipeline:
         clock: HostClock,
         settings: PipelineSettings,
         on_kept: Callable[[Sequence[Event]], None],
+        on_fault: Callable[[BaseException], None],
     ) -> None:
         """Use `open`. state: what the journal's log leads to."""
         self.watch = state
@@ -65,17 +75,22 @@ class Pipeline:
         self.writer = Writer(journal, self._kept)
         self._clock = clock
         self._on_kept = on_kept
+        self._on_fault = on_fault
+        self.failed: dict[str, int] = {}  # frames that a machine failed over, by bed
+        self.failure: Exception | None = None  # of the last of them
+        self.fault: BaseException | None = None  # what stopped a thread; None: none is stopped
+        self._lock = Lock()
+        self._is_closed = False
         self._acts: deque[tuple[Event, Receipt]] = deque()
         self._tick_ms = state.ward.tick_ms
         self._snapshot_ms = clock()
         self._kept_to_ms = {
-            patient: bed.signal.held.closed_ms
+            patient: bed.signal.held.closed_ms - bed.signal.held.offset_ms
             for patient, bed in state.beds.items()
             if bed.signal.held.closed_ms is not None
         }
         self._work = Signal()
         self._is_over = False
-        self._fault: BaseException | None = None
 
     @classmethod
     def open(
@@ -87,11 +102,13 @@ class Pipeline:
         steady: Callable[[], int] = steady_ms,
         settings: PipelineSettings | None = None,
         on_kept: Callable[[Sequence[Event]], None] = lambda _: None,
+        on_fault: Callable[[BaseException], None] = lambda _: None,
     ) -> Pipeline:
         """Begin a ward, or go on from what the journal holds.
 
         clock: the host's time, ms; steady: ms of a clock that cannot be set (see HostClock).
         on_kept: told of events once they are on the disk, in order.
+        on_fault: told, once, of what stopped a thread: nobody is watched any more. Call for help.
         A changed config is taken up: beds stay, with their own baselines; what is said from
         then on has the new hash. Raises LogError where this version says something else than
         the log, StoreError.
@@ -103,14 +120,26 @@ class Pipeline:
             clock=HostClock(clock, steady, from_ms=state.ward.tick_ms or 0),
             settings=settings or PipelineSettings(),
             on_kept=on_kept,
+            on_fault=on_fault,
         )
 
     # --- From outside, by any thread ---------------------------------------------------------
 
     def offer(self, patient: str, face: Face | None, *, time_ms: int) -> None:
-        """A measured frame; None: no face in it. Never waits. Raises InputError: see BedQueues."""
+        """A measured frame; None: no face in it. Never waits.
+
+        Raises InputError: see BedQueues; LogError for what no log could be read with again, as
+        NaN; StoreError once nothing is taken any more.
+        """
+        if self.fault is not None or self._is_closed:
+            self._check_open()
         if not patient:
             raise LogError("a frame without a patient: say whose it is")
+        try:
+            check_header(patient, time_ms)
+            check_face(face)
+        except (ValueError, TypeError) as error:
+            raise LogError(f"a frame of {patient!a} that is none: {error}") from None
         body = FrameMeasured(face)
         frame = Event(patient, 0, time_ms, self._clock(), self.watch.config.hash, body)
         self.queues.offer(frame)
@@ -121,17 +150,34 @@ class Pipeline:
 
         The receipt gives what was said to it once that is on the disk, or raises LogError for
         what cannot be told. Nothing is dropped.
+
+        Raises LogError for what no log could be read with again, StoreError once nothing is
+        taken any more.
         """
         now_ms = self._clock()
         at_ms = now_ms if time_ms is None else time_ms
         receipt: Receipt = Receipt()
-        event = Event(patient, 0, at_ms, now_ms, self.watch.config.hash, body)
-        self._acts.append((event, receipt))
+        event = as_read(Event(patient, 0, at_ms, now_ms, self.watch.config.hash, body))
+        with self._lock:  # or it would come after the last turn
+            self._check_open()
+            self._acts.append((event, receipt))
         self._work.set()
         return receipt
 
+    def _check_open(self) -> None:
+        if self.fault is not None:
+            raise StoreError(
+                f"the watch has stopped ({type(self.fault).__name__}: {self.fault}): nothing is "
+                "taken any more, start it again"
+            ) from self.fault
+        if self._is_closed:
+            raise StoreError("the watch is closed: nothing is taken any more, open it again")
+
     def kept_to_ms(self, patient: str) -> int | None:
-        """The end of the last second of a stream that is on the disk: earlier frames may go."""
+        """The end of the last second of a stream that is on the disk: earlier frames may go.
+
+        By the stream's own clock, as frames are offered.
+        """
         return self._kept_to_ms.get(patient)
 
     # --- One turn -----------------------------------------------------------------------------
@@ -143,7 +189,7 @@ class Pipeline:
         self._acted(now_ms)
         if self.writer.waiting < self.settings.unwritten_most:
             frames = self.queues.take(self.settings.frames_a_turn)
-            self._put([one for frame in frames for one in self._advanced(frame)], now_ms)
+            self._put([one for frame in frames for one in self._framed(frame)], now_ms)
         is_due = now_ms - self._snapshot_ms >= 1000 * self.settings.snapshot_every_s
         if is_due and self.writer.error is None:
             self._snapshot_ms = now_ms
@@ -153,11 +199,23 @@ class Pipeline:
         """Commit what was said. False: the store fails, and what was said waits."""
         return self.writer.write()
 
-    def _advanced(self, event: Event) -> list[Event]:
-        self.watch, said = advance(self.watch, event)
-        return said
+    def _advanced(self, event: Event) -> list[Told]:
+        """What was said, as lines. Where it cannot be written the watch is as it was before."""
+        after, said = advance(self.watch, event)
+        told = [entries.told(one) for one in said]
+        self.watch = after
+        return told
 
-    def _ticked(self, now_ms: int) -> list[Event]:
+    def _framed(self, frame: Event) -> list[Told]:
+        """One bed's odd frame stops neither the others nor the ward's seconds."""
+        try:
+            return self._advanced(frame)
+        except Exception as error:
+            self.failed[frame.patient] = self.failed.get(frame.patient, 0) + 1
+            self.failure = error
+            return []
+
+    def _ticked(self, now_ms: int) -> list[Told]:
         """The newest second, once."""
         second_ms = now_ms // SECOND_MS * SECOND_MS
         if self._tick_ms is not None and second_ms <= self._tick_ms:
@@ -173,12 +231,12 @@ class Pipeline:
                 continue
             try:
                 said = self._advanced(event)
-            except MienError as error:
+            except Exception as error:  # told to whoever waits for it; the others go on
                 receipt.set_exception(error)
                 continue
             self._put(said, now_ms, receipt)
 
-    def _store_told(self, now_ms: int) -> list[Event]:
+    def _store_told(self, now_ms: int) -> list[Told]:
         """Failing: an attempt failed, or what was said has waited too long for its commit."""
         oldest_ms = self.writer.oldest_ms()
         is_slow = oldest_ms is not None and now_ms - oldest_ms > 1000 * self.settings.slow_store_s
@@ -190,14 +248,15 @@ class Pipeline:
     def _of_ward(self, body: Body, time_ms: int, now_ms: int) -> Event:
         return Event(WARD, 0, time_ms, now_ms, self.watch.config.hash, body)
 
-    def _put(self, said: list[Event], now_ms: int, receipt: Receipt | None = None) -> None:
+    def _put(self, said: list[Told], now_ms: int, receipt: Receipt | None = None) -> None:
         if said or receipt is not None:
             self.writer.put(Batch(said, now_ms, receipt))
 
     def _kept(self, said: Sequence[Event]) -> None:
         for event in said:
             if isinstance(event.body, WindowClosed):
-                self._kept_to_ms[event.patient] = event.event_time_ms
+                own_ms = event.event_time_ms - event.body.clock_offset_ms
+                self._kept_to_ms[event.patient] = own_ms
         self._on_kept(said)
 
     # --- Threads ------------------------------------------------------------------------------
@@ -209,7 +268,7 @@ class Pipeline:
         Raises what stopped a thread. A store that fails at the end keeps what it can; the rest
         is said again by the streams.
         """
-        self._is_over = False
+        self._is_over = self._is_closed = False
         threads = [
             Thread(target=self._until_over, args=(step,)) for step in (self._turns, self._writes)
         ]
@@ -222,12 +281,17 @@ class Pipeline:
             self._work.set()
             for thread in threads:
                 thread.join()
-        if self._fault is not None:
-            raise self._fault
+        if self.fault is not None:
+            raise self.fault
         self.close()
 
     def close(self) -> None:
-        """Commit what was said, and the state after it, so that the next start reads little."""
+        """Commit what was said, and the state after it, so that the next start reads little.
+
+        Nothing is taken any more.
+        """
+        with self._lock:
+            self._is_closed = True
         self.turn()
         self.writer.put(Batch([], self._clock(), None, to_parts(self.watch)))
         while self.writer.oldest_ms() is not None and self.write():
@@ -237,17 +301,23 @@ class Pipeline:
         try:
             while not self._is_over:
                 step()
-        except BaseException as error:  # told by `running`, whose thread can raise it
-            self._fault = error
-            self._is_over = True
-            self._disappoint(error)
+        except BaseException as error:  # raised by `running`, whose thread can, at its end
+            self._stopped(error)
 
-    def _disappoint(self, error: BaseException) -> None:
-        """Nobody waits for a receipt that will not come."""
-        while self._acts:
-            _, receipt = self._acts.popleft()
+    def _stopped(self, error: BaseException) -> None:
+        """Nobody waits for a receipt that will not come, and the host hears of it now."""
+        with self._lock:
+            is_first = self.fault is None
+            if is_first:
+                self.fault = error
+            self._is_over = True
+            waiting = [receipt for _, receipt in self._acts]
+            self._acts.clear()
+        for receipt in waiting:
             receipt.set_exception(error)
         self.writer.disappoint(error)
+        if is_first:
+            self._on_fault(error)
 
     def _turns(self) -> None:
         self.turn()

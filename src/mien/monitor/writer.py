@@ -14,6 +14,7 @@ from threading import Lock
 
 from mien.errors import StoreError
 from mien.monitor.audit import Head
+from mien.monitor.entries import Told
 from mien.monitor.journal import Journal
 from mien.risk.events import Event
 
@@ -24,7 +25,7 @@ Receipt = Future[list[Event]]  # what was said to an act, once it is kept
 class Batch:
     """What was said in one turn, or to one act. snapshot: the watch's state after it."""
 
-    said: Sequence[Event]
+    said: Sequence[Told]
     put_ms: int  # the host's time
     receipt: Receipt | None = None
     snapshot: Mapping[str, str] | None = None
@@ -42,9 +43,13 @@ class Writer:
         self._events = 0
         self.error: StoreError | None = None  # of the last attempt; None: it went well
         self.head: Head | None = None  # where the audit chain ends
+        self._ended: BaseException | None = None
 
     def put(self, batch: Batch) -> None:
         with self._lock:
+            if self._ended is not None and batch.receipt is not None:
+                batch.receipt.set_exception(self._ended)
+                return
             self._batches.append(batch)
             self._events += len(batch.said)
 
@@ -69,7 +74,7 @@ class Writer:
             return self.error is None
         said = [event for batch in batches for event in batch.said]
         try:
-            self.head = self._journal.append(said, batches[-1].snapshot)
+            self.head = self._journal.append_told(said, batches[-1].snapshot)
         except StoreError as error:
             self.error = error
             return False
@@ -78,15 +83,22 @@ class Writer:
             for _ in batches:
                 self._batches.popleft()
             self._events -= len(said)
-        self._on_kept(said)
-        for batch in batches:
-            if batch.receipt is not None:
-                batch.receipt.set_result(list(batch.said))
+        self._tell(batches)
         return True
+
+    def _tell(self, batches: Sequence[Batch]) -> None:
+        """Receipts come whatever becomes of on_kept: it is kept."""
+        try:
+            self._on_kept([one.event for batch in batches for one in batch.said])
+        finally:
+            for batch in batches:
+                if batch.receipt is not None:
+                    batch.receipt.set_result([one.event for one in batch.said])
 
     def disappoint(self, error: BaseException) -> None:
         """Nothing will be written any more: whoever waits is told."""
         with self._lock:
+            self._ended = error
             receipts = [one.receipt for one in self._batches if one.receipt is not None]
         for receipt in receipts:
             if not receipt.done():

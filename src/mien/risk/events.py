@@ -40,6 +40,7 @@ UNIT_COUNT = 6  # len(action_units.UNITS)
 REGION_COUNT = 14  # len(action_units.REGIONS)
 POINT_VALUES = 44  # of a Face: x, y of the regions' middles and of measured.STEADY_POINTS
 LARGEST = 2**63 - 1  # of whole numbers: what the databases hold
+LATEST_MS = 2**53  # of times that come in: what is added to them has room
 _FAR = 1e3  # of a face's angles and points: what is farther is no measurement, and overflows
 _FAST = 1e9  # of what follows from them, in a second
 
@@ -453,8 +454,12 @@ def from_line(line: str) -> Event:
 
 
 def as_read(event: Event) -> Event:
-    """An event as its line is read again. Raises LogError for one that no line can hold."""
+    """An event that comes in, as its line is read again.
+
+    Raises LogError for one that no line can hold, or that is of no time.
+    """
     try:
+        check_header(event.patient, event.event_time_ms, event.received_time_ms)
         line = to_line(event)
     except (ValueError, TypeError, RecursionError) as error:
         raise LogError(
@@ -463,14 +468,16 @@ def as_read(event: Event) -> Event:
     return from_line(line)
 
 
-def check_header(patient: str, *times_ms: int) -> None:
-    """Whose and when, of an event or a frame. Raises ValueError."""
+def check_header(patient: str, *times_ms: int, most_ms: int = LATEST_MS) -> None:
+    """Whose and when, of an event or a frame that comes in. Raises ValueError."""
     if type(patient) is not str or "\0" in patient:
         raise ValueError("a patient's key is a text without NUL")
     patient.encode()  # half a character is none
     for time_ms in times_ms:
-        if type(time_ms) is not int or not -LARGEST <= time_ms <= LARGEST:
-            raise ValueError(f"a time is whole milliseconds within 2^63, got {time_ms!r:.40}")
+        if type(time_ms) is not int or not -most_ms <= time_ms <= most_ms:
+            raise ValueError(
+                f"a time is whole milliseconds, {most_ms} at most, got {time_ms!r:.40}"
+            )
 
 
 def check_face(face: Face | None) -> None:
@@ -499,7 +506,7 @@ def check_face(face: Face | None) -> None:
 
 
 def _check_header(event: Event) -> None:
-    check_header(event.patient, event.event_time_ms, event.received_time_ms)
+    check_header(event.patient, event.event_time_ms, event.received_time_ms, most_ms=LARGEST)
     if type(event.seq) is not int or not 0 <= event.seq <= LARGEST:
         raise ValueError("seq is a whole number from 0")
     if type(event.config_hash) is not str:
