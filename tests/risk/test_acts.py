@@ -6,6 +6,7 @@ from mien.risk.events import (
     Acknowledged,
     AudioPaused,
     Closed,
+    ConditionChanged,
     LevelChanged,
     NotDone,
     Notified,
@@ -17,6 +18,7 @@ from mien.risk.events import (
     VitalsGiven,
 )
 from tests.risk.beds import Bed, concerned, of, technical, whys
+from tests.risk.wards import Ward, bodies
 
 
 def test_a_medium_record_waits_for_its_outcome() -> None:
@@ -90,6 +92,19 @@ def test_after_a_pause_records_follow_what_is_there_by_then() -> None:
     said = bed.hear(Resumed("ann"))
     assert said == [SignalChanged("LIVE"), LevelChanged("CONCERN")]
     assert whys(bed.second(5)) == ["opened", "raised", "opened", "raised"]
+
+
+@pytest.mark.parametrize("before", ["turned", "calm"])
+def test_what_begins_in_a_pause_is_logged_whatever_the_signal_was_before(before: str) -> None:
+    ward = Ward(patients="a")
+    ward.seconds(15, before)
+    ward.hear(Paused("ann", "care", 600_000), "a")
+    said = ward.seconds(60, "much")
+    begun = [body.rule for body in bodies(ConditionChanged, said) if body.is_present]
+    assert begun == ["watch", "concern"]
+    assert not bodies(RecordChanged, said) + bodies(LevelChanged, said)
+    ward.hear(Resumed("ann"), "a")
+    assert [body.why for body in bodies(RecordChanged, ward.seconds(1, "much"))] == ["opened"]
 
 
 def test_what_ended_in_a_pause_is_cleared_after_it() -> None:

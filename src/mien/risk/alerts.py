@@ -48,7 +48,8 @@ def initial(patient: str) -> Alert:
 
 def step(state: Alert, event: Event, config: WatchConfig) -> tuple[Alert, list[Said]]:
     """The patient's alerts after an event, and what there is to say, in order."""
-    seen, said = conditions.step(state.conditions, event, config.settings)
+    is_paused = state.pause is not None
+    seen, said = conditions.step(state.conditions, event, config.settings, is_paused=is_paused)
     history = evidence.remember(state.history, event)
     state = replace(state, conditions=seen, history=history)
     now = Now(event, config, said)

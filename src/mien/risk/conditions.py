@@ -86,8 +86,15 @@ def initial() -> Conditions:
     return Conditions()
 
 
-def step(state: Conditions, event: Event, settings: WatchSettings) -> Stepped:
-    """Conditions after an event, and their transitions."""
+def step(
+    state: Conditions, event: Event, settings: WatchSettings, *, is_paused: bool = False
+) -> Stepped:
+    """Conditions after an event, and their transitions.
+
+    is_paused: nothing is said of the signal meanwhile, so that scores are judged by themselves.
+    """
+    if isinstance(event.body, Scored):
+        return _on_scored(state, event, settings, is_live=is_paused or _is_live(state))
     handle = _HANDLERS.get(type(event.body))
     return (state, []) if handle is None else handle(state, event, settings)
 
@@ -106,9 +113,15 @@ def level_of(state: Conditions, *, is_paused: bool) -> Level:
     return "WATCH" if present & {"watch", "sustained"} else "CALM"
 
 
-def _on_scored(state: Conditions, event: Event, settings: WatchSettings) -> Stepped:
+def _is_live(state: Conditions) -> bool:
+    return state.signal.signal == "LIVE"
+
+
+def _on_scored(
+    state: Conditions, event: Event, settings: WatchSettings, *, is_live: bool
+) -> Stepped:
     assert isinstance(event.body, Scored)
-    if event.body.score is None or state.signal.signal != "LIVE":
+    if event.body.score is None or not is_live:
         return _absent(state, event, settings)
     return _usable(state, event, event.body.score, settings)
 
@@ -254,7 +267,6 @@ def _on_signal(state: Conditions, event: Event, settings: WatchSettings) -> Step
 
 
 _HANDLERS: dict[type, Callable[[Conditions, Event, WatchSettings], Stepped]] = {
-    Scored: _on_scored,
     VitalsGiven: _on_vitals,
     Tick: _on_tick,
     SignalChanged: _on_signal,
