@@ -7,7 +7,7 @@ import pytest
 from mien.evaluation.stay_figure import stay_figure
 from mien.evaluation.stay_trace import MOST_BINS, StayTrace
 from mien.risk.events import Event, LevelChanged, RecordChanged, Scored, SignalChanged
-from tests.risk.beds import CONFIG, Bed, of, scored, technical
+from tests.risk.beds import CONFIG, Bed, concerned, of, scored, technical
 
 
 def second(at_s: int, score: int | None) -> Event:
@@ -47,6 +47,17 @@ def test_a_stay_is_drawn_with_any_number_of_alerts(alerts: int, tmp_path: Path) 
         bed.hear(technical(is_present=False))
     assert len(trace.records) >= alerts
     assert stay_figure(trace, CONFIG).startswith(b"\x89PNG")
+
+
+def test_the_picture_has_the_evidence_of_an_alert_s_onset_though_it_came_back() -> None:
+    trace, bed = StayTrace("bed 1"), concerned(score=5)
+    bed.seconds(40, 0)
+    bed.seconds(25, 6)
+    for at_ms, body in bed.said:
+        trace.add(Event("bed 1", 1, at_ms, 0, "c", body))
+    (record,) = trace.records.values()
+    assert (record.reopened, record.score, record.evidence.score) == (1, 6, 5)
+    assert [term.weight for term in record.evidence.terms] == [5]
 
 
 def test_a_stay_of_which_nothing_was_seen_is_drawn_too() -> None:

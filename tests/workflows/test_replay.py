@@ -19,10 +19,12 @@ from mien.risk.events import (
     from_line,
 )
 from mien.risk.settings import WatchSettings
+from mien.risk.words import explained, moment
 from mien.workflows.replay import replay
 from mien.workflows.replay_frame import MeasuredFrame
 from mien.workflows.replay_posterior import posterior
 from tests.emotion.model_folders import save
+from tests.risk.beds import concerned
 from tests.workflows.stays import (
     EPISODE_S,
     LENGTH_S,
@@ -115,6 +117,27 @@ def test_a_record_says_why_it_is_from_its_log_alone(log: list[Event], tmp_path: 
     assert CONFIG.settings_hash in text and FACS.digest in text
     with pytest.raises(InputError, match=f"no record 'x' in .*it has {record.key}"):
         replay(path, explain="x")
+
+
+def test_a_record_that_came_back_tells_its_onset_s_evidence_and_that_of_its_return(
+    tmp_path: Path,
+) -> None:
+    bed = concerned(score=5)
+    bed.seconds(40, 0)
+    bed.seconds(25, 6)
+    said = [one for one in bed.said if isinstance(one[1], RecordChanged)]
+    log = [Event(bed.patient, seq, at, at, "c", body) for seq, (at, body) in enumerate(said, 1)]
+    record = bed.record()
+    assert record.reopened == 1
+    onset, back = (at for at, body in said if body.why in ("opened", "reopened"))
+    lines = replay(write_log(log, tmp_path / "log.jsonl"), explain=record.key).explanation
+    first = lines.index(f"evidence of the onset, {moment(onset)}:")
+    second = lines.index(f"evidence as it came back, {moment(back)}:")
+    assert lines[first + 1] == "score 5, 6 at its highest, the sum of:"
+    assert lines[second + 1] == "score 6, the sum of:"
+    assert first < second < [line[:11] for line in lines].index("clears when")
+    alone = "\n".join(explained(record))  # as a store's keepers have it
+    assert f"evidence as it came back, {moment(back)}:\nscore 6" in alone
 
 
 def test_a_record_in_a_store_names_its_entry_in_the_audit_chain(

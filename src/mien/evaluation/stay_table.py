@@ -11,6 +11,7 @@ from mien.risk.evidence import TERMS
 from mien.risk.words import moment
 
 ALERTS_SHOWN = 9
+_HEADS = ("", "onset", "lasted", "rule", "priority", "now", "top score", "evidence at onset")
 _ROW_SHARE = 0.085  # of the table's height, a row
 
 
@@ -25,8 +26,8 @@ def draw_table(axes: Axes, numbered: list[tuple[int, Record]]) -> None:
     height = _ROW_SHARE * (len(rows) + 1)
     table = axes.table(
         cellText=rows,
-        colLabels=["", "onset", "lasted", "rule", "priority", "now", "score", "evidence at onset"],
-        colWidths=[0.025, 0.09, 0.06, 0.1, 0.065, 0.06, 0.05, 0.55],
+        colLabels=_HEADS,
+        colWidths=[0.025, 0.09, 0.06, 0.1, 0.065, 0.06, 0.06, 0.54],
         cellLoc="left", bbox=Bbox.from_bounds(0, 0.97 - height, 1, height), edges="horizontal",
     )  # fmt: skip
     table.auto_set_font_size(False)
@@ -70,4 +71,6 @@ def _evidence(record: Record) -> str:
         else:
             told.append(f"{term.value:g} {term.unit}")
     moved = ", ".join(name for name, _ in record.evidence.regions)
-    return "; ".join(told) + (f"; moved most: {moved}" if moved else "")
+    score = "" if record.evidence.score is None else f"score {record.evidence.score}: "
+    back = f"; back {record.reopened}×" if record.reopened else ""
+    return score + "; ".join(told) + (f"; moved most: {moved}" if moved else "") + back

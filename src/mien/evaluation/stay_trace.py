@@ -68,7 +68,8 @@ class StayTrace:
             "level": [(_BEFORE_MS, "UNKNOWN")],
         }
     )
-    records: dict[str, Record] = field(default_factory=dict)  # as they are last
+    # As they are last, but for the evidence, which is of the onset.
+    records: dict[str, Record] = field(default_factory=dict)
 
     @property
     def length_s(self) -> int:
@@ -87,7 +88,8 @@ class StayTrace:
             case LevelChanged(level=level):
                 self.changes["level"].append((now_ms, level))
             case RecordChanged(record=record):
-                self.records[record.key] = _light(record)
+                opened = self.records.get(record.key)
+                self.records[record.key] = _light(record, opened)
 
     def _score(self, now_ms: int, scored: Scored, own: OwnBaseline | None) -> None:
         if self.begin_ms is None:
@@ -123,9 +125,9 @@ def _value(terms: tuple[Term, ...], name: str) -> float | None:
     return next((term.value for term in terms if term.name == name), None)
 
 
-def _light(record: Record) -> Record:
-    """Without the minutes before it."""
-    evidence = record.evidence
+def _light(record: Record, opened: Record | None) -> Record:
+    """Without the minutes before it, with the evidence that it opened with."""
+    evidence = record.evidence if opened is None else opened.evidence
     if evidence is None:
-        return record
+        return replace(record, evidence=None)
     return replace(record, evidence=replace(evidence, before=(), levels=()))

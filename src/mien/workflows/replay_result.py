@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mien.evaluation.stay_trace import StayTrace
-from mien.risk.events import Record
+from mien.risk.events import Evidence, Record
 from mien.risk.settings import WatchConfig
 from mien.risk.words import moment
 from mien.workflows.replay_order import FrameCounts
@@ -28,6 +28,7 @@ class PatientReplay:
     is_baseline_ready: bool  # at the end
     records: tuple[Record, ...]  # in the order of their onsets, as they are at the end
     trace: StayTrace  # what a picture is drawn from
+    at_onsets: Mapping[str, Evidence] = field(default_factory=dict)  # of records, by key
 
 
 @dataclass(frozen=True)

@@ -193,8 +193,9 @@ def _patient(name: str, ward: Ward, counts: FrameCounts | None) -> PatientReplay
     records = sorted(said.records.values(), key=lambda record: (record.onset_ms, record.key))
     own = ward.state.beds[name].appraisal.own
     return PatientReplay(
-        name, counts, said.trace.length_s, said.scored_s, own.is_ready, tuple(records), said.trace
-    )
+        name, counts, said.trace.length_s, said.scored_s, own.is_ready, tuple(records), said.trace,
+        said.at_onsets,
+    )  # fmt: skip
 
 
 def _written(
@@ -211,7 +212,9 @@ def _written(
         with replacing(outputs.figure) as temporary:
             temporary.write_bytes(stay_figure(done[0].trace, config))
     records = [record for one in done for record in one.records]
-    lines = () if outputs.explain is None else explain_replayed(records, outputs.explain, path)
+    at_onsets = {key: then for one in done for key, then in one.at_onsets.items()}
+    key = outputs.explain
+    lines = () if key is None else explain_replayed(records, at_onsets, key, path)
     return Replayed(
         patients=tuple(done),
         config=config,

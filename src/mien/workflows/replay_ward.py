@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from mien.errors import LogError
 from mien.evaluation.stay_trace import StayTrace
-from mien.risk.events import WARD, Event, Record, RecordChanged, Scored
+from mien.risk.events import WARD, Event, Evidence, Record, RecordChanged, Scored
 from mien.risk.settings import WatchConfig
 from mien.risk.watch import INPUTS, Watch, advance, initial
 from mien.workflows.replay_log import LogWriter
@@ -32,6 +32,7 @@ class Said:
     trace: StayTrace
     scored_s: int = 0  # with a usable signal
     records: dict[str, Record] = field(default_factory=dict)  # as they are last
+    at_onsets: dict[str, Evidence] = field(default_factory=dict)  # what they opened with
 
     def add(self, event: Event, state: Watch) -> None:
         match event.body:
@@ -39,6 +40,8 @@ class Said:
                 self.scored_s += score is not None
             case RecordChanged(record=record):
                 self.records[record.key] = record
+                if record.evidence is not None:
+                    self.at_onsets.setdefault(record.key, record.evidence)
         bed = state.beds.get(event.patient)
         self.trace.add(event, None if bed is None else bed.appraisal.own)
 
