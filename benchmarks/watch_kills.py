@@ -5,7 +5,7 @@
 Without a source it is seven simulated minutes: strong distress, an empty bed, no camera. A round
 goes from an empty store to the end of the recording, through as many kills (SIGKILL) as there are.
 Then the store must hold what a replay without a kill says: the same events, each once, each
-notification once in the outbox, and an audit chain that verifies.
+notification and each award once in the outbox, and an audit chain that verifies.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from pathlib import Path
 from mien.evaluation.stay_calibration import calibrated
 from mien.monitor.journal import Journal
 from mien.monitor.verification import Verified
-from mien.risk.events import Event, Notified, alert_log
+from mien.risk.events import Awarded, Event, Notified, alert_log
 from mien.workflows.alarm_replays import scene
 from mien.workflows.replay import replay
 from mien.workflows.simulate_stay import write_stay
@@ -37,7 +37,7 @@ class Count:
     rounds: int = 0
     lost: int = 0  # events that an unkilled replay says and the store lacks
     twice: int = 0  # events that the store has beyond those
-    unsent: int = 0  # notifications that are not once in the outbox
+    unsent: int = 0  # notifications and awards that are not once in the outbox
     broken: int = 0  # stores whose audit chain does not verify
     differing: int = 0  # alert logs that are not the same bytes
 
@@ -101,7 +101,8 @@ def _check(store: Path, wanted: list[Event], count: Count) -> None:
     found = sum(by_number.get((event.patient, event.seq)) == event for event in wanted)
     count.lost += len(wanted) - found
     count.twice += len(kept) - found
-    count.unsent += abs(pending - sum(isinstance(event.body, Notified) for event in wanted))
+    messages = sum(isinstance(event.body, Notified | Awarded) for event in wanted)
+    count.unsent += abs(pending - messages)
     count.broken += not isinstance(verified, Verified)
     count.differing += alert_log(kept) != alert_log(wanted)
 

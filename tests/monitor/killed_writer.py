@@ -14,7 +14,7 @@ import sys
 from itertools import islice
 
 from mien.monitor.journal import Journal
-from mien.risk.events import WARD, Event, Tick
+from mien.risk.events import WARD, Event, RecordChanged, Tick
 from tests.monitor.telling import Telling
 
 BEDS = ("bed-1", "bed-2", "bed-3")
@@ -36,7 +36,9 @@ class Batches:
         self.count += 1
         batch = self._telling.second(*BEDS)
         if self.count % ALERT_EVERY == 0:
-            batch += self._telling.alert(BEDS[self.count % len(BEDS)])
+            alert = self._telling.alert(BEDS[self.count % len(BEDS)])
+            assert isinstance(alert[0].body, RecordChanged)
+            batch += [*alert, self._telling.award(alert[0].body.record)]
         return batch
 
 

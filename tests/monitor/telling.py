@@ -7,6 +7,7 @@ from typing import Any
 
 from mien.risk.events import (
     WARD,
+    Awarded,
     Body,
     Event,
     Notified,
@@ -46,6 +47,10 @@ class Telling:
             self(patient, Notified(opened.key, "MEDIUM", "raised", "assess at the bedside", True)),
             self(WARD, Ordered((opened.key,))),
         ]
+
+    def award(self, record: Record, *, is_failsafe: bool = False) -> Event:
+        body = Awarded(record.key, ("ann",), step=3 if is_failsafe else 0, is_failsafe=is_failsafe)
+        return self(record.patient, body)
 
     def closing(self, opened: Record) -> list[Event]:
         closed = record(opened.patient, int(opened.key.rpartition("/")[2]), is_closed=True)

@@ -18,7 +18,7 @@ import pytest
 from mien.monitor.audit import Head
 from mien.monitor.journal import Journal
 from mien.monitor.verification import Verified
-from mien.risk.events import WARD, Notified
+from mien.risk.events import WARD, Awarded, Notified
 from tests.monitor.killed_writer import BEDS, Batches, batches_in
 from tests.monitor.postgres import Server
 
@@ -61,7 +61,9 @@ def check_log(address: str, acknowledged: int, head: Head) -> tuple[int, Head]:
             own = [event for event in wanted if event.patient == patient]
             assert list(journal.events(patient)) == own
         told = [event for event in wanted if isinstance(event.body, Notified)]
-        assert journal.outbox.pending() == len(told) == len(journal.records())
+        awards = [event for event in wanted if isinstance(event.body, Awarded)]
+        assert len(awards) == len(told) == len(journal.records())
+        assert journal.outbox.pending() == len(told) + len(awards)
         result = journal.verify(head)
         assert isinstance(result, Verified)
         return count, result.head

@@ -13,8 +13,9 @@ from hypothesis import strategies as st
 
 from mien.monitor.journal import Journal
 from mien.monitor.settings import JournalSettings
+from mien.monitor.verification import Verified
 from mien.risk.events import WARD, Notified
-from tests.monitor.telling import Telling
+from tests.monitor.telling import Telling, record
 
 
 def notify(journal: Journal, count: int) -> list[str]:
@@ -32,6 +33,17 @@ def test_the_most_urgent_goes_first_then_the_oldest(journal: Journal) -> None:
     assert [one.key for one in first] == ["c/1", "b/1", "d/1"]
     assert [one.key for one in journal.outbox.claim(now_ms=0)] == ["a/1"]
     assert journal.outbox.claim(now_ms=0) == []
+
+
+def test_whom_escalation_has_come_to_is_told_and_the_failsafe_before_all(journal: Journal) -> None:
+    telling = Telling()
+    opened = record("a", 1)
+    first, last = telling.award(opened), telling.award(opened, is_failsafe=True)
+    journal.append([*telling.alert("b"), first, last])
+    sent = journal.outbox.claim(now_ms=0)
+    assert sent[0].event == last
+    assert {one.key for one in sent} == {"a/1", "a/2", "b/2"}
+    assert isinstance(journal.verify(), Verified)
 
 
 def test_a_sender_who_dies_is_replaced_after_the_lease(journal: Journal) -> None:

@@ -117,7 +117,8 @@ def test_an_episode_at_a_bed_becomes_an_alert_on_the_disk(host: Host) -> None:
     host.seconds(45, {"a": GRIMACE, "b": CALM})
     opened = [kept.record for kept in host.journal.records()]
     assert [(record.patient, record.rule) for record in opened] == [("a", "concern")]
-    assert host.journal.outbox.pending() == 1
+    messages = host.journal.outbox.claim(now_ms=host.now_ms)
+    assert {type(one.event.body).__name__ for one in messages} == {"Notified", "Awarded"}
     assert isinstance(host.journal.verify(), Verified)
     assert len(of(Tick, host.kept)) == 55
     assert host.pipeline.kept_to_ms("a") == START_MS + 52_000

@@ -15,6 +15,7 @@ from mien.risk.events import (
     LARGEST,
     PRIORITIES,
     WARD,
+    Awarded,
     Event,
     Notified,
     RecordChanged,
@@ -174,14 +175,20 @@ def record_row(one: Told, position: int) -> dict[str, Any] | None:
 
 
 def outbox_row(one: Told, position: int) -> dict[str, Any] | None:
-    """What of a notification's row never changes; None: the event is none."""
-    if not isinstance(one.event.body, Notified):
-        return None
-    return {
-        "key": f"{one.event.patient}/{one.event.seq}",
-        "rank": PRIORITIES.index(one.event.body.priority),
-        **_source(one, position),
-    }
+    """What of a message's row never changes; None: the event is none.
+
+    Awards are messages too: whom escalation has come to must hear of it. They are of a MEDIUM at
+    least; the failsafe's go before all, since nobody has come.
+    """
+    match one.event.body:
+        case Notified(priority=priority):
+            rank = PRIORITIES.index(priority)
+        case Awarded(is_failsafe=is_failsafe):
+            rank = PRIORITIES.index("HIGH" if is_failsafe else "MEDIUM")
+        case _:
+            return None
+    key = f"{one.event.patient}/{one.event.seq}"
+    return {"key": key, "rank": rank, **_source(one, position)}
 
 
 def _source(one: Told, position: int) -> dict[str, Any]:

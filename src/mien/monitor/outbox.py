@@ -1,4 +1,7 @@
-"""Notifications on their way out: each delivered at least once, with a key to know doubles by.
+"""Messages on their way out: each delivered at least once, with a key to know doubles by.
+
+A message is a notification (Notified), or that escalation has come to somebody (Awarded, whose
+`to` says whom).
 
 A sender claims some, sends them, and says how it went. One that dies says nothing: after the
 lease another takes over. Time is passed in; nothing is ever given up.
@@ -19,15 +22,15 @@ from mien.risk.events import Event, from_line
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
-    """A notification to be sent now. key: the same however often it is tried."""
+    """A message to be sent now. key: the same however often it is tried."""
 
     key: str
-    event: Event  # of a Notified
+    event: Event  # of a Notified, or an Awarded
     attempt: int  # from 1
 
 
 class Outbox:
-    """The notifications of a journal. Several senders may share it, in several processes."""
+    """The messages of a journal. Several senders may share it, in several processes."""
 
     def __init__(self, store: Store, settings: JournalSettings) -> None:
         self._store = store

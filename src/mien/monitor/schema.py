@@ -86,9 +86,9 @@ records = _table(  # each alert record's newest state, from its last RecordChang
     _number("is_closed"),  # 0 or 1
     _text("line"),
 )
-outbox = _table(  # a row a notification, written with its record
+outbox = _table(  # a row a message, written with its record
     "outbox",
-    _key("key"),  # patient/seq of the Notified: what receivers know doubles by
+    _key("key"),  # patient/seq of the Notified or Awarded: what receivers know doubles by
     _text("patient"),
     _number("seq"),
     _number("position"),

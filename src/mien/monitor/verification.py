@@ -171,7 +171,7 @@ def _check_content(part: Row, content: _Content, walk: _Walk) -> None:
             raise _Fault(part.position, f"event {row.place} stands under another name")
         if part.position > walk.excuses.forgotten_to:
             walk.last_seq[row.patient] = row.seq
-        if row.kind in ("RecordChanged", "Notified"):
+        if row.kind in ("RecordChanged", "Notified", "Awarded"):
             _expect(Told(from_line(row.line), row.line), part.position, walk)
 
 
