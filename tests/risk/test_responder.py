@@ -37,6 +37,25 @@ def test_nobody_answers_and_it_goes_up_to_the_failsafe_which_repeats() -> None:
     ]
 
 
+def test_who_has_not_answered_is_not_asked_again_at_the_next_step_if_others_are_there() -> None:
+    """Two assigned nurses who stand in for each other; one of them is charge nurse too."""
+    both = (
+        Nurse("abe", "nurse", ("a",), buddy_of=("bo",), place_m=10.0),
+        Nurse("bo", "charge", ("a",), buddy_of=("abe",), place_m=90.0),
+        Nurse("cid", "charge", (), place_m=95.0),
+    )
+    ward = Search(RosterSet(both, (("a", 10.0),)))
+    ward.changed(concern())
+    assert [to[0] for _, _, to in ward.awards(241)] == ["abe", "bo", "cid"]
+    alone = Search(RosterSet(both[:1], (("a", 10.0),)))
+    alone.changed(concern())
+    assert [to[0] for _, _, to in alone.awards(121)] == ["abe", UNIT_DISPLAY]
+    themselves = replace(both[0], buddy_of=("abe",))
+    alone = Search(RosterSet((themselves,)))
+    alone.changed(concern())
+    assert [to[0] for _, _, to in alone.awards(121)] == ["abe", "abe"]
+
+
 @pytest.mark.parametrize("roster", [None, RosterSet(())])
 def test_an_empty_roster_is_at_the_failsafe_at_once(roster: RosterSet | None) -> None:
     ward = Search(roster)

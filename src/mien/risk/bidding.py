@@ -29,6 +29,11 @@ def asked(
     return tuple(nurse for nurse in free if belongs(nurse))
 
 
+def others(bidders: tuple[Nurse, ...], asked_last: tuple[str, ...]) -> tuple[Nurse, ...]:
+    """Without who has just not answered, if anybody else bids."""
+    return tuple(nurse for nurse in bidders if nurse.name not in asked_last) or bidders
+
+
 def offers(
     bidders: Iterable[Nurse],
     patient: str,

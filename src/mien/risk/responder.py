@@ -14,7 +14,16 @@ from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from mien.risk import records
-from mien.risk.bidding import FAILSAFE, UNIT_DISPLAY, asked, everybody, is_on_shift, loads, offers
+from mien.risk.bidding import (
+    FAILSAFE,
+    UNIT_DISPLAY,
+    asked,
+    everybody,
+    is_on_shift,
+    loads,
+    offers,
+    others,
+)
 from mien.risk.events import (
     Announced,
     Awarded,
@@ -167,6 +176,8 @@ def _asked_from(
     patient, now_ms = records.patient_of(key), state.tick_ms
     for number in range(first, FAILSAFE):
         bidders = asked(state.roster, patient, number, one.refused)
+        if number > one.step:
+            bidders = others(bidders, one.to)
         if not bidders:
             continue
         in_hand = loads(each.to for each in state.escalations.values() if each is not None)
