@@ -9,6 +9,7 @@ from mien.errors import LogError
 from mien.risk import snapshots, watch
 from mien.risk.events import (
     Acknowledged,
+    AudioPaused,
     Awarded,
     BedAdded,
     Event,
@@ -152,6 +153,33 @@ def test_the_end_of_a_pause_is_said_once_with_what_the_signal_is_by_then() -> No
     said = ward.seconds(60, "turned")
     signals = [body.signal for body in bodies(SignalChanged, said)]
     assert signals == ["NOT_OBSERVABLE"]
+
+
+HOURS_MS = 5 * 3_600_000
+AHEAD = pytest.mark.parametrize("ahead_ms", [0, 60_000, HOURS_MS, 2**53 - 10**9])
+
+
+@AHEAD
+def test_a_pause_of_a_minute_ends_after_it_whatever_the_clock_of_who_asks(ahead_ms: int) -> None:
+    ward = Ward(CONFIG, patients="a")
+    ward.seconds(15)
+    ward.hear(Paused("ann", "care", 60_000), "a", ward.time_ms + ahead_ms)
+    ward.hear(AudioPaused("ann"), "a", ward.time_ms + ahead_ms)
+    said = ward.seconds(62)
+    assert [body.signal for body in bodies(SignalChanged, said)] == ["LIVE"]
+    ward.seconds(62)
+    assert ward.state.beds["a"].alert.audio_until_ms is None
+    assert watch.gone_on(watch.initial(CONFIG), ward.log) == (ward.state, [])
+
+
+@AHEAD
+def test_vitals_from_the_future_do_not_outlive_newer_ones(ahead_ms: int) -> None:
+    ward = Ward(CONFIG, patients="")
+    ward.seconds(3)
+    ward.hear(VitalsGiven(9), "a", ward.time_ms + ahead_ms)
+    ward.seconds(2)
+    ward.hear(VitalsGiven(1), "a")
+    assert ward.state.beds["a"].alert.conditions.news2 == 1
 
 
 def test_scores_may_be_said_in_a_machines_place() -> None:

@@ -13,7 +13,7 @@ from dataclasses import replace
 
 from mien.risk import acts, conditions, evidence, records, system
 from mien.risk.alert_state import Alert, Kept, Now, Technical, Told, newest, put, settled, tell
-from mien.risk.conditions import condition
+from mien.risk.conditions import Conditions, condition
 from mien.risk.events import (
     WARD,
     Acknowledged,
@@ -42,8 +42,9 @@ from mien.risk.settings import WatchConfig, to_ms
 RECORDED = ("concern-vitals", "concern", "sustained")  # patient's rules that have records
 
 
-def initial(patient: str) -> Alert:
-    return Alert(patient)
+def initial(patient: str, *, tick_ms: int | None = None) -> Alert:
+    """tick_ms: of the ward's last tick, which a bed that comes later has not heard."""
+    return Alert(patient, Conditions(tick_ms=tick_ms), tick_ms=tick_ms)
 
 
 def step(state: Alert, event: Event, config: WatchConfig) -> tuple[Alert, list[Said]]:

@@ -89,7 +89,7 @@ def new_bed(patient: str, state: Watch) -> Bed:
     if state.store.is_failing:
         failing = Event(patient, 0, 0, 0, "", state.store)
         begun, _ = signal.step(begun, failing, state.config.settings)
-    return Bed(begun, appraisal.initial(), alerts.initial(patient))
+    return Bed(begun, appraisal.initial(), alerts.initial(patient, tick_ms=state.ward.tick_ms))
 
 
 def without_patient(state: Watch, patient: str) -> Watch:

@@ -63,16 +63,23 @@ _OF_THE_WARD = Tick | RosterSet
 _OF_EITHER = Acknowledged | Refused | Closed | AudioPaused | StoreChanged
 _OF_A_BED = BedAdded | Paused | Resumed | LearningRestarted | VitalsGiven | WindowClosed
 INPUTS = _OF_THE_WARD | _OF_EITHER | _OF_A_BED  # what a restart reads from the log
+_OF_PEOPLE = (
+    Acknowledged | Refused | Closed | AudioPaused
+    | Paused | Resumed | LearningRestarted | VitalsGiven
+)  # fmt: skip
+_AHEAD_MS = 1000  # of the last tick: an act comes within the host's second
 SIMULATED = Scored | SignalChanged | TechnicalChanged  # said in a machine's place
 
 
 def advance(state: Watch, event: Event) -> tuple[Watch, list[Event]]:
     """The ward after an event from outside, and what is to be logged, in order.
 
-    event: its seq and config_hash do not matter. Raises LogError for what does not come from
+    event: its seq and config_hash do not matter; an act dated in the future is done, and logged,
+    now, or a pause would last until then. Raises LogError for what does not come from
     outside, and for what is of a bed or of the ward and says otherwise.
     """
     _check_whose(event)
+    event = _in_time(state, event)
     if isinstance(event.body, FrameMeasured):
         return _framed(state, event)
     turn = Turn(state, event)
@@ -94,6 +101,14 @@ def _check_whose(event: Event) -> None:
         raise LogError(f"{kind} without a patient: say whose it is")
     if event.patient != WARD and isinstance(event.body, _OF_THE_WARD):
         raise LogError(f"{kind} of patient {event.patient!r}: it is the ward's, with patient ''")
+
+
+def _in_time(state: Watch, event: Event) -> Event:
+    """An act with the time of the ward's last tick and a second at most."""
+    tick_ms = state.ward.tick_ms
+    if tick_ms is None or not isinstance(event.body, _OF_PEOPLE):
+        return event
+    return replace(event, event_time_ms=min(event.event_time_ms, tick_ms + _AHEAD_MS))
 
 
 def _framed(state: Watch, event: Event) -> tuple[Watch, list[Event]]:
