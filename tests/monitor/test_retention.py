@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -9,7 +11,7 @@ import pytest
 from mien.errors import InputError, LogError
 from mien.monitor.journal import Journal
 from mien.monitor.settings import JournalSettings
-from mien.monitor.verification import Verified
+from mien.monitor.verification import Broken, Verified
 from mien.risk.events import WARD, Nurse, Ordered, RosterSet, Tick
 from tests.monitor.telling import Telling
 
@@ -143,6 +145,88 @@ def test_an_open_record_and_an_unsent_message_outlive_their_day(journal: Journal
     journal.forget_before(4 * DAY_MS, who="nightly", now_ms=telling.now_ms)
     assert journal.records(closed=True) == []
     assert isinstance(journal.verify(), Verified)
+
+
+DEEDS = {
+    "its messages": "DELETE FROM outbox",
+    "its records": "DELETE FROM records",
+    "its events too": """
+        CREATE TEMP TABLE old AS SELECT DISTINCT position, part FROM events
+            WHERE position < (SELECT min(position) FROM snapshots);
+        UPDATE audit_parts SET salt = NULL WHERE (position, part) IN (SELECT * FROM old);
+        DELETE FROM outbox; DELETE FROM records;
+        DELETE FROM events WHERE (position, part) IN (SELECT * FROM old)""",
+    "its parts too": """
+        CREATE TEMP TABLE old AS SELECT DISTINCT position FROM events
+            WHERE position < (SELECT min(position) FROM snapshots);
+        DELETE FROM outbox; DELETE FROM records;
+        DELETE FROM events WHERE position IN (SELECT * FROM old);
+        DELETE FROM audit_parts WHERE position IN (SELECT * FROM old)""",
+    "the ward's last number": "UPDATE subjects SET last_seq = last_seq + 1000 WHERE patient = ''",
+    "a bed's last number": "UPDATE subjects SET last_seq = last_seq + 1000 WHERE patient = 'bed-1'",
+}
+
+
+@pytest.mark.parametrize("deed", DEEDS)
+@pytest.mark.parametrize("then", ["nothing", "an erasure"])
+def test_what_is_kept_of_a_forgotten_day_cannot_be_taken_away_unseen(
+    tmp_path: Path, deed: str, then: str
+) -> None:
+    telling = Telling()
+    with Journal.open(tmp_path / "ward.db") as journal:
+        fill(journal, telling, 1)
+        journal.append(telling.alert("bed-1") + telling.second("bed-2"))
+        fill(journal, telling, 2)
+        head = journal.forget_before(3 * DAY_MS, who="nightly", now_ms=telling.now_ms)
+        if then == "an erasure":  # the ward's last event goes with it
+            journal.append([telling(WARD, Ordered(("bed-2/concern/1",)))])
+            head = journal.erase(
+                "bed-2", who="a", why="b", time_ms=1, snapshot={WARD: "{}", "bed-1": ""}
+            )
+        assert journal.verify(head) == Verified(head)
+        assert journal.records() and journal.outbox.pending()
+    with closing(sqlite3.connect(tmp_path / "ward.db")) as other:
+        other.executescript(DEEDS[deed])
+    with Journal.open(tmp_path / "ward.db") as journal:
+        assert isinstance(journal.verify(head), Broken)
+
+
+def test_a_record_that_closed_stays_while_a_message_of_its_opening_is_not_sent(
+    journal: Journal,
+) -> None:
+    telling = Telling()
+    fill(journal, telling, 1)
+    alert = telling.alert("bed-1")
+    journal.append(alert)
+    journal.append(telling.second("bed-1") + telling.closing(alert[0].body.record))
+    fill(journal, telling, 2)
+    journal.forget_before(3 * DAY_MS, who="nightly", now_ms=telling.now_ms)
+    assert isinstance(journal.verify(), Verified)
+    assert [one.record.is_closed for one in journal.records(closed=True)] == [True]
+    for delivery in journal.outbox.claim(now_ms=telling.now_ms):
+        journal.outbox.sent(delivery, now_ms=telling.now_ms)
+    fill(journal, telling, 1)
+    journal.forget_before(4 * DAY_MS, who="nightly", now_ms=telling.now_ms)
+    assert journal.records(closed=True) == []
+    assert isinstance(journal.verify(), Verified)
+
+
+def test_the_last_number_of_a_patient_whose_events_are_forgotten_is_not_raised(
+    tmp_path: Path,
+) -> None:
+    telling = Telling()
+    with Journal.open(tmp_path / "ward.db") as journal:
+        journal.append(telling.second("bed-2"))
+        fill(journal, telling, 1)
+        telling.now_ms += 3 * DAY_MS
+        journal.append(telling.second(), {WARD: "{}", "bed-2": "{}"})
+        head = journal.forget_before(2 * DAY_MS, who="nightly", now_ms=telling.now_ms)
+        assert list(journal.events("bed-2")) == []
+        assert journal.verify(head) == Verified(head)
+    with closing(sqlite3.connect(tmp_path / "ward.db", isolation_level=None)) as other:
+        other.execute("UPDATE subjects SET last_seq = 7 WHERE patient = 'bed-2'")
+    with Journal.open(tmp_path / "ward.db") as journal:
+        assert isinstance(journal.verify(head), Broken)
 
 
 def test_a_patient_who_was_long_away_goes_on_with_the_next_number(journal: Journal) -> None:

@@ -94,7 +94,14 @@ def erase(
     for position, part in ward:
         at = (parts.c.position == position) & (parts.c.part == part)
         connection.execute(update(parts).where(at).values(salt=None))
-    tombstone = {"subject": subject, "to": last.position, "ward": ward, "who": who, "why": why}
+    tombstone = {
+        "subject": subject,
+        "to": last.position,
+        "ward": ward,
+        "last_seq": _unseen_seqs(connection),
+        "who": who,
+        "why": why,
+    }
     return _bury(connection, tombstone, time_ms=time_ms, snapshot=snapshot)
 
 
@@ -102,7 +109,8 @@ def forget_before(connection: Connection, time_ms: int, *, who: str, now_ms: int
     """Forget what was written before a time of the host, and say so.
 
     Kept all the same: what a restart reads (the newest snapshot and what came after it), records
-    that are not closed, notifications that were not sent. Landmarks of that time go too.
+    that are not closed, messages that were not sent. The tombstone says which, so that nothing
+    else may be missing. Landmarks of that time go too.
     """
     last = audit.lock(connection)
     connection.execute(delete(landmarks).where(landmarks.c.time_ms < time_ms))
@@ -112,8 +120,15 @@ def forget_before(connection: Connection, time_ms: int, *, who: str, now_ms: int
     upto = min(first_kept or last.position + 1, newest(connection)[0]) - 1
     if upto <= read_excuses(connection).forgotten_to:
         return last
-    _delete_upto(connection, upto)
-    tombstone = {"forgotten_to": upto, "before_ms": time_ms, "who": who}
+    kept = sorted(_at_work(connection, upto))
+    _delete_upto(connection, upto, set(kept))
+    tombstone = {
+        "forgotten_to": upto,
+        "kept": kept,
+        "last_seq": _unseen_seqs(connection),
+        "before_ms": time_ms,
+        "who": who,
+    }
     return _bury(connection, tombstone, time_ms=now_ms)
 
 
@@ -205,9 +220,17 @@ def _restore_record(connection: Connection, key: str) -> None:
             return
 
 
-def _delete_upto(connection: Connection, upto: int) -> None:
+def _unseen_seqs(connection: Connection) -> dict[str, int]:
+    """By subject, the last number of whose newest event is gone: nothing else says it."""
+    is_there = (events.c.patient == subjects.c.patient) & (events.c.seq == subjects.c.last_seq)
+    asked = select(subjects.c.subject, subjects.c.last_seq).where(
+        subjects.c.last_seq > 0, ~select(events.c.seq).where(is_there).exists()
+    )
+    return {row.subject: row.last_seq for row in connection.execute(asked)}
+
+
+def _delete_upto(connection: Connection, upto: int, used: set[tuple[int, int]]) -> None:
     """Content up to an entry, but tombstones and what is still at work; emptied entries' parts."""
-    used = _at_work(connection, upto)
     used_entries = {position for position, _ in used}
     tombstones = select(chain.c.position).where(chain.c.what == "tombstone")
     of_used = tuple_(parts.c.position, parts.c.part).in_(used)
@@ -224,13 +247,40 @@ def _delete_upto(connection: Connection, upto: int) -> None:
 
 
 def _at_work(connection: Connection, upto: int) -> set[tuple[int, int]]:
-    """The parts up to an entry that records not closed and notifications not sent stand on."""
+    """The parts up to an entry that records not closed and messages not sent stand on.
+
+    And those that the records stand on which these parts speak of: of a record whose opening is
+    kept for an old message, what closed it stays too, or it would seem to be missing.
+    """
     used: set[tuple[int, int]] = set()
     for table, is_used in ((records, records.c.is_closed == 0), (outbox, outbox.c.state != "sent")):
-        asked = select(events.c.position, events.c.part).where(_same(table), is_used)
-        rows = connection.execute(asked.where(table.c.position <= upto))
-        used |= {(row.position, row.part) for row in rows}
+        used |= _stood_on(connection, table, upto, is_used)
+    fresh = used
+    while fresh:
+        keys = _records_in(connection, fresh)
+        fresh = _stood_on(connection, records, upto, records.c.key.in_(keys)) - used
+        used |= fresh
     return used
+
+
+def _stood_on(
+    connection: Connection, table: Table, upto: int, which: ColumnElement[bool]
+) -> set[tuple[int, int]]:
+    asked = select(events.c.position, events.c.part).where(_same(table), which)
+    rows = connection.execute(asked.where(table.c.position <= upto))
+    return {(row.position, row.part) for row in rows}
+
+
+def _records_in(connection: Connection, some: set[tuple[int, int]]) -> set[str]:
+    """The keys of the records that some parts speak of."""
+    asked = select(events).where(
+        events.c.kind == "RecordChanged", tuple_(events.c.position, events.c.part).in_(some)
+    )
+    found = (
+        record_row(Told(from_line(row.line), row.line), row.position)
+        for row in connection.execute(asked)
+    )
+    return {row["key"] for row in found if row is not None}
 
 
 def _same(table: Table) -> ColumnElement[bool]:

@@ -11,7 +11,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from sqlalchemy import Connection, Row, Table, func, or_, select
@@ -57,19 +57,27 @@ class Excuses:
     """Which content may be gone: what the tombstones say, and snapshots before the newest."""
 
     forgotten_to: int = 0
+    kept: frozenset[tuple[int, int]] = frozenset()  # of the parts up to there
+    kept_entries: frozenset[int] = frozenset()  # that hold those
     erased_to: dict[str, int] = field(default_factory=dict)  # by subject
     erased_parts: frozenset[tuple[int, int]] = frozenset()
+    last_seq: dict[str, int] = field(default_factory=dict)  # by subject, where its event is gone
     newest_snapshot: int = 0
 
     def excuse(self, part: Any) -> bool:
         if part.kind == "tombstone" or part.salt is not None:
             return False
+        place = (part.position, part.part)
         return (
-            part.position <= self.forgotten_to
+            (part.position <= self.forgotten_to and place not in self.kept)
             or part.position <= self.erased_to.get(part.subject, 0)
-            or (part.position, part.part) in self.erased_parts
+            or place in self.erased_parts
             or (part.kind == "snapshot" and part.position < self.newest_snapshot)
         )
+
+    def excuse_entry(self, position: int) -> bool:
+        """Whether not even an entry's parts need be there."""
+        return position <= self.forgotten_to and position not in self.kept_entries
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,8 +127,8 @@ def _walked(connection: Connection, head: Head | None) -> Head:
         for table, position, _ in block.contents:
             raise _Fault(position, f"a row of {table} is in no part of its entry")
     _check_ends(connection, at, head)
-    _check_table(connection, records, walk.records, walk.excuses.forgotten_to)
-    _check_table(connection, outbox, walk.outbox, walk.excuses.forgotten_to)
+    _check_table(connection, records, walk.records)
+    _check_table(connection, outbox, walk.outbox)
     for person in people:
         _check_last_seq(person, walk, at)
     return at
@@ -145,7 +153,7 @@ def _next(at: Head, time_ms: int, entry: Row) -> Head:
 
 def _check_parts(entry: Row, block: _Block, walk: _Walk) -> None:
     told = block.parts.pop(entry.position, [])
-    if not told and entry.what != "tombstone" and entry.position <= walk.excuses.forgotten_to:
+    if not told and entry.what != "tombstone" and walk.excuses.excuse_entry(entry.position):
         return
     digest = audit.digest_of_parts((part.kind, part.subject, part.digest) for part in told)
     if digest != entry.digest or [part.part for part in told] != list(range(len(told))):
@@ -169,8 +177,7 @@ def _check_content(part: Row, content: _Content, walk: _Walk) -> None:
         columns = (row.patient, row.seq, row.kind, row.event_time_ms)
         if columns != tuple(event[n] for n in ("patient", "seq", "kind", "event_time_ms")):
             raise _Fault(part.position, f"event {row.place} stands under another name")
-        if part.position > walk.excuses.forgotten_to:
-            walk.last_seq[row.patient] = row.seq
+        walk.last_seq[row.patient] = row.seq
         if row.kind in ("RecordChanged", "Notified", "Awarded"):
             _expect(Told(from_line(row.line), row.line), part.position, walk)
 
@@ -199,48 +206,60 @@ def _check_ends(connection: Connection, at: Head, head: Head | None) -> None:
 
 
 def _check_last_seq(person: Row, walk: _Walk, at: Head) -> None:
-    """Of the ward, the last events may be erased: they may have named a patient."""
-    seen = walk.last_seq.get(person.patient, person.last_seq)
-    if seen > person.last_seq or (seen != person.last_seq and person.patient != WARD):
+    """Where the last event is forgotten or erased, the tombstone says its number."""
+    told = walk.excuses.last_seq.get(person.subject, 0)
+    if max(told, walk.last_seq.get(person.patient, 0)) != person.last_seq:
         raise _Fault(at.position, f"the last number of {person.patient!a} was changed")
 
 
-def _check_table(
-    connection: Connection, table: Table, wanted: dict[str, dict[str, Any]], forgotten_to: int
-) -> None:
-    """Whether a table that follows from the events holds what they say, and no more.
-
-    Of a record that was kept for an old notification, what closed it may be forgotten.
-    """
+def _check_table(connection: Connection, table: Table, wanted: dict[str, dict[str, Any]]) -> None:
+    """Whether a table that follows from the events holds what they say, and no more."""
     for row in connection.execute(select(table)).mappings():
         said = wanted.pop(row["key"], None)
         if said is None or said != {name: row[name] for name in said}:
             raise _Fault(row["position"], f"{table.name}: {row['key']!a} is not what was said")
     for key, said in wanted.items():
-        if said["position"] > forgotten_to:
-            raise _Fault(said["position"], f"{table.name}: {key!a} is missing")
+        raise _Fault(said["position"], f"{table.name}: {key!a} is missing")
 
 
 def read_excuses(connection: Connection) -> Excuses:
     """What the tombstones say; one that was changed says nothing."""
-    forgotten_to, erased_to, erased_parts = 0, {}, set()
+    newest = select(func.max(parts.c.position)).where(parts.c.kind == "snapshot")
+    excuses = Excuses(newest_snapshot=connection.execute(newest).scalar() or 0)
+    for told in _tombstones(connection):
+        with suppress(ValueError, KeyError, TypeError):  # none of ours
+            excuses = _with_tombstone(excuses, told)
+    return excuses
+
+
+def _with_tombstone(excuses: Excuses, told: dict[str, Any]) -> Excuses:
+    """Each is of all before it: of two that forget, the later says what is kept."""
+    excuses = replace(excuses, last_seq=excuses.last_seq | told["last_seq"])
+    if "subject" in told:
+        return replace(
+            excuses,
+            erased_to=excuses.erased_to | {told["subject"]: told["to"]},
+            erased_parts=excuses.erased_parts | _places(told["ward"]),
+        )
+    kept = _places(told["kept"])
+    entries = frozenset(position for position, _ in kept)
+    return replace(excuses, forgotten_to=told["forgotten_to"], kept=kept, kept_entries=entries)
+
+
+def _places(told: list[list[int]]) -> frozenset[tuple[int, int]]:
+    return frozenset((position, part) for position, part in told)
+
+
+def _tombstones(connection: Connection) -> Iterator[dict[str, Any]]:
+    """What those say that are as they were written, oldest first."""
     at_its_part = (notes.c.position == parts.c.position) & (notes.c.part == parts.c.part)
     asked = select(parts.c.digest, parts.c.salt, notes.c.line).select_from(
         parts.join(notes, at_its_part)
     )
-    for row in connection.execute(asked.where(parts.c.kind == "tombstone")):
-        if row.salt is None or audit.digest_of(row.salt, row.line) != row.digest:
-            continue
-        with suppress(ValueError, KeyError, TypeError):  # none of ours
-            told = json.loads(row.line)
-            forgotten_to = max(forgotten_to, told.get("forgotten_to", 0))
-            if "subject" in told:
-                erased_to[told["subject"]] = told["to"]
-                erased_parts |= {(position, part) for position, part in told["ward"]}
-    newest = select(func.max(parts.c.position)).where(parts.c.kind == "snapshot")
-    return Excuses(
-        forgotten_to, erased_to, frozenset(erased_parts), connection.execute(newest).scalar() or 0
-    )
+    asked = asked.where(parts.c.kind == "tombstone").order_by(parts.c.position)
+    for row in connection.execute(asked).all():
+        if row.salt is not None and audit.digest_of(row.salt, row.line) == row.digest:
+            yield json.loads(row.line)
 
 
 def _blocks(connection: Connection) -> Iterator[_Block]:
