@@ -91,6 +91,30 @@ def test_a_log_that_is_none_is_refused_by_its_line(log: list[Event], tmp_path: P
         replay(tmp_path / "nowhere.jsonl")
 
 
+def test_a_name_that_nobody_has_is_told_before_anything_is(
+    stay: Path, log: list[Event], tmp_path: Path
+) -> None:
+    said: list[Event] = []
+    path = write_log(log, tmp_path / "log.jsonl")
+    with pytest.raises(InputError, match=r"no patient 'NOBODY': it has P0001$"):
+        replay(path, patient="NOBODY", on_event=said.append)
+    with pytest.raises(InputError, match="no record 'x/concern/1' can be in .*P0001/concern/5310"):
+        replay(stay, explain="x/concern/1", on_event=said.append)
+    assert said == []
+
+
+def test_a_picture_that_fails_at_the_end_leaves_the_log(log: list[Event], tmp_path: Path) -> None:
+    path, again = write_log(log, tmp_path / "log.jsonl"), tmp_path / "again.jsonl"
+    picture = tmp_path / "new" / "stay.png"
+
+    def in_its_way(event: Event) -> None:
+        picture.parent.touch()
+
+    with pytest.raises(InputError, match="cannot write"):
+        replay(path, log=again, figure=picture, on_event=in_its_way)
+    assert again.read_bytes() == path.read_bytes()
+
+
 def test_a_store_of_another_replay_is_refused(
     frames: list[MeasuredFrame], stay: Path, tmp_path: Path
 ) -> None:
@@ -113,6 +137,9 @@ def test_a_store_of_another_replay_is_refused(
         ({"source": "a.parquet", "gap_s": -1}, "gap_s must be 0 or more"),
         ({"source": "a.parquet", "baseline": 0}, "baseline must be 1 or more"),
         ({"source": "nowhere.parquet"}, "no table at"),
+        ({"source": "a.parquet", "threads": -1}, "--threads must be 1 or more, got -1"),
+        ({"source": "a.parquet", "threads": 0}, "--threads must be 1 or more, got 0"),
+        ({"source": "nowhere.jsonl", "figure": "/proc/x.png"}, "cannot write /proc/x.png"),
     ],
 )
 def test_wrong_use_is_told_at_once(options: dict, why: str) -> None:

@@ -2,13 +2,29 @@
 
 from __future__ import annotations
 
+import os
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TypeVar
 
+from mien.errors import InputError
+
 Given = TypeVar("Given")
 Made = TypeVar("Made")
+
+
+def thread_count(threads: int | None) -> int:
+    """How many threads shall work. None: as many as there are processors.
+
+    Raises InputError for less than one.
+
+    >>> thread_count(3)
+    3
+    """
+    if threads is not None and threads < 1:
+        raise InputError(f"--threads must be 1 or more, got {threads}")
+    return threads or os.cpu_count() or 1
 
 
 def ahead(work: Callable[[Given], Made], given: Iterable[Given], *, threads: int) -> Iterator[Made]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -16,7 +15,7 @@ import pyarrow.parquet as pq
 from mien.corpora.cache import open_matrix
 from mien.corpora.frame_size import SIZE_COLUMNS, frame_sizes_of, is_size_known
 from mien.corpora.problems import INFINITE, NO_FACE, PARTIAL, point_states
-from mien.emotion.ahead import ahead
+from mien.emotion.ahead import ahead, thread_count
 from mien.emotion.contract import Progress
 from mien.errors import InputError, TableError
 from mien.face.features import FEATURE_SETS, Faces, FeatureSet
@@ -80,7 +79,7 @@ def features(
     path = None if out is None else _free_path(out, source.path, overwrite=overwrite)
     told = on_progress or (lambda doing, done, total: None)
     counts = _Counts()
-    batches = _feature_batches(_rows(source, told), chosen, counts, threads or os.cpu_count() or 1)
+    batches = _feature_batches(_rows(source, told), chosen, counts, thread_count(threads))
     batches = _told(batches, _row_count(source), told)
     found = None
     if path is None:

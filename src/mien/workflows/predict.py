@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -12,6 +11,7 @@ from typing import Any
 
 import pyarrow as pa
 
+from mien.emotion.ahead import thread_count
 from mien.emotion.clip_prediction import last_rows
 from mien.emotion.enrolment import Enrolment
 from mien.emotion.prediction import (
@@ -106,7 +106,7 @@ def predict(
     for given in (source, enrol):
         _refuse_overwriting(given, path)
     loaded: Model = facs_model() if model is None else load_model(model)
-    threads = threads or os.cpu_count() or 1
+    threads = thread_count(threads)
     enrolment = None if enrol is None else _enrolled(loaded, enrol, threads, workers)
     with _rows(
         source, workers=workers, on_start=on_start, on_frames=on_frames, on_failure=on_failure

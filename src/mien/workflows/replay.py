@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import os
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
+from mien.emotion.ahead import thread_count
 from mien.emotion.contract import Progress
 from mien.errors import InputError
 from mien.files import is_address, without_credentials
@@ -60,6 +61,7 @@ def replay(
     Memory does not grow with a table. Raises InputError, TableError, ModelError, LogError for
     what cannot be replayed; StoreError where a store fails, and the same again goes on.
     """
+    threads = thread_count(threads)
     outputs = Outputs(
         log=_free(None if log is None else check_log_path(log), source, overwrite=overwrite),
         figure=_free(_figure_path(figure), source, overwrite=overwrite),
@@ -93,7 +95,7 @@ def replay(
         earlier=earlier,
         gap_s=_checked("gap_s", gap_s, least=0.0),
         fps=None if fps is None else _checked("fps", fps, least=0.01),
-        threads=threads or os.cpu_count() or 1,
+        threads=threads,
     )
 
 
@@ -133,14 +135,27 @@ def _figure_path(figure: str | Path | None) -> Path | None:
 
 
 def _free(path: Path | None, source: str | Path | None, *, overwrite: bool) -> Path | None:
-    """A path that may be written. Raises InputError."""
-    if path is None or not path.exists():
-        return path
-    if source is not None and Path(source).exists() and path.samefile(source):
-        raise InputError(f"{path} is what is replayed: give another name")
-    if path.is_dir() or not overwrite:
-        raise InputError(f"{path} exists: choose another name, or --overwrite")
+    """A path that may be written, and can be. Raises InputError."""
+    if path is None:
+        return None
+    if path.exists():
+        if source is not None and Path(source).exists() and path.samefile(source):
+            raise InputError(f"{path} is what is replayed: give another name")
+        if path.is_dir() or not overwrite:
+            raise InputError(f"{path} exists: choose another name, or --overwrite")
+    _try_folder(path)
     return path
+
+
+def _try_folder(path: Path) -> None:
+    """Before a replay of hours, whether what it ends with can be written: a folder, or the one
+    in which it will be made. Raises InputError."""
+    there = next(folder for folder in path.absolute().parents if folder.exists())
+    try:
+        with tempfile.TemporaryFile(dir=there):
+            pass
+    except OSError as error:
+        raise InputError(f"cannot write {path}: {error.strerror or error}") from error
 
 
 def _refuse_live(source: str | Path) -> None:

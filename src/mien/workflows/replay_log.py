@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO
 
 from mien.errors import InputError, LogError
 from mien.files import replacing
-from mien.risk.events import Event, from_line, to_line
-from mien.risk.watch import INPUTS
+from mien.risk.events import WARD, Event, from_line, to_line
+from mien.risk.watch import is_input
 
 LOG_SUFFIXES = frozenset([".jsonl", ".ndjson"])
 
@@ -21,11 +22,17 @@ def is_log(path: str | Path) -> bool:
 
 def read_log(path: str | Path) -> Iterator[Event]:
     """The events of a log, in its order. Raises InputError, or LogError naming the line."""
+    with _opened(path) as handle:
+        for number, line in enumerate(handle, start=1):
+            if line.strip():
+                yield _event(line, f"{path} line {number}")
+
+
+@contextmanager
+def _opened(path: str | Path) -> Iterator[IO[str]]:
     try:
         with open(path, encoding="utf-8") as handle:
-            for number, line in enumerate(handle, start=1):
-                if line.strip():
-                    yield _event(line, f"{path} line {number}")
+            yield handle
     except UnicodeDecodeError as error:
         raise LogError(f"{path} is not text in UTF-8: an event log is JSON Lines") from error
     except OSError as error:
@@ -39,6 +46,16 @@ def _event(line: str, where: str) -> Event:
         raise LogError(f"{where}: {error}") from None
 
 
+def patients_in(path: str | Path) -> list[str]:
+    """Whose events a log holds. Lines that are none are left out: read_log says what they are."""
+    found = set()
+    with _opened(path) as handle:
+        for line in handle:
+            with suppress(ValueError, KeyError, TypeError, RecursionError):
+                found.add(json.loads(line)["patient"])
+    return sorted(name for name in found if isinstance(name, str) and name != WARD)
+
+
 def inputs_of(events: Iterator[Event], path: str | Path) -> Iterator[Event]:
     """What came from outside, and the windows: the rest follows from it.
 
@@ -46,7 +63,7 @@ def inputs_of(events: Iterator[Event], path: str | Path) -> Iterator[Event]:
     """
     found = False
     for event in events:
-        if isinstance(event.body, INPUTS):
+        if is_input(event):
             found = True
             yield event
     if not found:

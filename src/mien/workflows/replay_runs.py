@@ -12,11 +12,12 @@ from mien.emotion.contract import Progress
 from mien.errors import InputError, LogError, TableError
 from mien.files import replacing
 from mien.risk.events import WARD, Event
+from mien.risk.records import patient_of
 from mien.risk.settings import WatchConfig
 from mien.tables import open_landmarks
 from mien.workflows.replay_bedside import Bedside
 from mien.workflows.replay_clips import Recording, open_recording, placed
-from mien.workflows.replay_log import LogWriter, inputs_of, read_log, writing_log
+from mien.workflows.replay_log import LogWriter, inputs_of, patients_in, read_log, writing_log
 from mien.workflows.replay_order import FrameCounts
 from mien.workflows.replay_posterior import Posterior
 from mien.workflows.replay_record import explain_replayed
@@ -26,6 +27,7 @@ from mien.workflows.replay_store import open_store
 from mien.workflows.replay_ward import Ward
 
 if TYPE_CHECKING:
+    from mien.monitor.audit import Head
     from mien.monitor.journal import Journal
 
 
@@ -68,6 +70,11 @@ def replay_table(
             f"--{outputs.of_one} is of one patient, and {path} has {len(patients)}: name one with "
             f"--patient, such as {patients[0]!r}"
         )
+    if outputs.explain is not None and patient_of(outputs.explain) not in patients:
+        raise InputError(
+            f"no record {outputs.explain!r} can be in {path}: a record is named as "
+            f"{patients[0]}/concern/5310, by patient, rule and number"
+        )
     for note in _notes(recordings[-1], gap_s):
         outputs.on_note(note)
     with ExitStack() as opened:
@@ -88,13 +95,16 @@ def replay_table(
                 "and extract again from where the face is seen"
             )
         done = [_patient(name, bed.ward, bed.counts) for name, bed in beds.items()]
-        return _written(done, config, outputs, journal, path)
+        head = None if journal is None else journal.head()
+    return _written(done, config, outputs, head, path)
 
 
 def replay_log(
     path: Path, config: WatchConfig, outputs: Outputs, *, patient: str | None
 ) -> Replayed:
     """From a log's inputs and windows. See replay."""
+    if patient is not None or outputs.figure is not None:
+        _check_names(patients_in(path), patient, outputs, path)
     with ExitStack() as opened:
         writer = opened.enter_context(writing_log(outputs.log))
         journal = _journal(outputs, opened)
@@ -111,15 +121,19 @@ def replay_log(
                 outputs.on_progress("replaying", min(done, total), total)
         ward.commit()
         names = sorted(ward.said)
-        if patient is not None and patient not in names:
-            raise InputError(f"{path} has no patient {patient!r}: it has {', '.join(names)}")
-        if patient is None and len(names) > 1 and outputs.figure is not None:
-            raise InputError(
-                f"--figure is of one patient, and {path} has {len(names)}: name one with --patient"
-            )
-        shown = names if patient is None else [patient]
-        return _written(
-            [_patient(name, ward, None) for name in shown], config, outputs, journal, path
+        _check_names(names, patient, outputs, path)
+        found = [_patient(name, ward, None) for name in names if patient in (None, name)]
+        head = None if journal is None else journal.head()
+    return _written(found, config, outputs, head, path)
+
+
+def _check_names(names: list[str], patient: str | None, outputs: Outputs, path: Path) -> None:
+    """Before anything is told. Raises InputError."""
+    if patient is not None and patient not in names:
+        raise InputError(f"{path} has no patient {patient!r}: it has {', '.join(names) or 'none'}")
+    if patient is None and len(names) > 1 and outputs.figure is not None:
+        raise InputError(
+            f"--figure is of one patient, and {path} has {len(names)}: name one with --patient"
         )
 
 
@@ -202,7 +216,7 @@ def _written(
     done: list[PatientReplay],
     config: WatchConfig,
     outputs: Outputs,
-    journal: Journal | None,
+    head: Head | None,
     path: Path,
 ) -> Replayed:
     """The picture, what is explained, and all of it as one result."""
@@ -220,7 +234,7 @@ def _written(
         config=config,
         log=outputs.log,
         figure=outputs.figure,
-        head=None if journal is None else journal.head(),
+        head=head,
         explanation=tuple(lines),
     )
 
