@@ -21,6 +21,7 @@ from mien.risk.action_units import UNITS
 from mien.risk.events import (
     WARD,
     Acknowledged,
+    BedAdded,
     Body,
     Closed,
     Event,
@@ -162,6 +163,7 @@ def test_acts_are_never_dropped_and_come_in_their_order(host: Host) -> None:
 
 
 def test_what_cannot_be_told_is_answered_with_the_reason(host: Host) -> None:
+    host.pipeline.tell("a", BedAdded())
     receipt = host.pipeline.tell("a", RosterSet(()))
     acknowledged = host.pipeline.tell("a", Acknowledged("a/concern/1", "ann"))
     host.pipeline.turn()
@@ -410,6 +412,7 @@ def test_two_threads_do_the_same_and_end_with_a_snapshot(tmp_path: Path) -> None
         with pipeline.running():
             for frame in range(60):  # 6 s of a stream, in a moment
                 pipeline.offer("a", CALM, time_ms=begin_ms + 100 * frame)
+            pipeline.tell("a", BedAdded())
             receipt = pipeline.tell("a", Paused("ann", "meal", 60_000))
             assert Paused("ann", "meal", 60_000) in of(Paused, receipt.result(30))
             deadline_s = time.monotonic() + 30

@@ -12,8 +12,10 @@ from mien.risk.events import (
     AudioPaused,
     Awarded,
     BedAdded,
+    Closed,
     Event,
     FrameMeasured,
+    LearningRestarted,
     NotDone,
     Notified,
     Paused,
@@ -180,6 +182,41 @@ def test_vitals_from_the_future_do_not_outlive_newer_ones(ahead_ms: int) -> None
     ward.seconds(2)
     ward.hear(VitalsGiven(1), "a")
     assert ward.state.beds["a"].alert.conditions.news2 == 1
+
+
+ACTS = (
+    Acknowledged("a/concern/9", "ann"),
+    Refused("a/concern/9", "ann"),
+    Closed("a/concern/9", "ann", "false"),
+    Paused("ann", "care", 60_000),
+    Resumed("ann"),
+    AudioPaused("ann"),
+    LearningRestarted("ann"),
+)
+
+
+@pytest.mark.parametrize("act", ACTS, ids=lambda act: type(act).__name__)
+def test_an_act_for_a_mistyped_bed_adds_none_and_is_answered(act: Any) -> None:
+    ward = Ward(CONFIG, patients="a")
+    ward.seconds(5)
+    said = ward.hear(act, "aa")
+    answer = NotDone(type(act).__name__, getattr(act, "record", ""), "ann", watch.NO_BED)
+    assert [(event.patient, event.body) for event in said] == [("", answer)]
+    assert set(ward.state.beds) == {"a"}
+    assert not bodies(Notified, ward.seconds(15))
+    assert watch.gone_on(watch.initial(CONFIG), ward.log) == (ward.state, [])
+    again = Ward(CONFIG)
+    for event in filter(watch.is_input, ward.log):
+        again.hear(event.body, event.patient, event.event_time_ms)
+    assert again.state == ward.state
+
+
+def test_vitals_add_beds_but_not_without_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(watch, "BEDS_MOST", 3)
+    ward = Ward(CONFIG, patients="")
+    said = [ward.hear(VitalsGiven(3), f"bed {number}")[-1].body for number in range(5)]
+    assert said == [VitalsGiven(3)] * 3 + [NotDone("VitalsGiven", "", "", watch.NO_BED)] * 2
+    assert len(ward.state.beds) == 3
 
 
 def test_scores_may_be_said_in_a_machines_place() -> None:

@@ -3,7 +3,9 @@
 `advance` takes what comes from outside (a frame, a tick, a person's act, vitals, the roster, the
 store) through Signal, Appraisal and Alert of its bed, then through Triage and Responder of the
 ward, and gives back what is to be logged, numbered: the input itself, but for frames, and all
-that was said to it, in a fixed order. A bed appears with its first event.
+that was said to it, in a fixed order. A bed appears with its first frame or vitals, or is added;
+an act for a bed that there is not is the ward's NotDone, or each mistyped name would be a bed that
+alarms.
 
 Ticks come once a second, at the host's time, which is never set back.
 """
@@ -20,10 +22,12 @@ from mien.risk.events import (
     Acknowledged,
     AudioPaused,
     BedAdded,
+    Body,
     Closed,
     Event,
     FrameMeasured,
     LearningRestarted,
+    NotDone,
     Paused,
     Refused,
     Resumed,
@@ -62,11 +66,14 @@ __all__ = [
 _OF_THE_WARD = Tick | RosterSet
 _OF_EITHER = Acknowledged | Refused | Closed | AudioPaused | StoreChanged
 _OF_A_BED = BedAdded | Paused | Resumed | LearningRestarted | VitalsGiven | WindowClosed
-INPUTS = _OF_THE_WARD | _OF_EITHER | _OF_A_BED  # what a restart reads from the log
+INPUTS = _OF_THE_WARD | _OF_EITHER | _OF_A_BED  # what a restart reads from the log: is_input
 _OF_PEOPLE = (
     Acknowledged | Refused | Closed | AudioPaused
     | Paused | Resumed | LearningRestarted | VitalsGiven
 )  # fmt: skip
+_ADDING = BedAdded | FrameMeasured | WindowClosed | VitalsGiven
+NO_BED = "no such bed"
+BEDS_MOST = 1000  # that vitals add: a hospital's system may send those of everybody
 _AHEAD_MS = 1000  # of the last tick: an act comes within the host's second
 SIMULATED = Scored | SignalChanged | TechnicalChanged  # said in a machine's place
 
@@ -80,6 +87,8 @@ def advance(state: Watch, event: Event) -> tuple[Watch, list[Event]]:
     """
     _check_whose(event)
     event = _in_time(state, event)
+    if event.patient != WARD and not _has_bed(state, event):
+        event = replace(event, patient=WARD, body=_not_done(event.body))
     if isinstance(event.body, FrameMeasured):
         return _framed(state, event)
     turn = Turn(state, event)
@@ -93,7 +102,32 @@ def advance(state: Watch, event: Event) -> tuple[Watch, list[Event]]:
     return turn.done()
 
 
+def is_input(event: Event) -> bool:
+    """Whether a log's event may have come from outside, which a replay tells again."""
+    return isinstance(event.body, INPUTS) or _is_of_no_bed(event)
+
+
+def _is_of_no_bed(event: Event) -> bool:
+    body = event.body
+    return event.patient == WARD and isinstance(body, NotDone) and body.why == NO_BED
+
+
+def _has_bed(state: Watch, event: Event) -> bool:
+    """Or gets one with this event."""
+    if event.patient in state.beds:
+        return True
+    is_full = isinstance(event.body, VitalsGiven) and len(state.beds) >= BEDS_MOST
+    return isinstance(event.body, _ADDING | SIMULATED) and not is_full
+
+
+def _not_done(act: Body) -> NotDone:
+    record, who = getattr(act, "record", ""), getattr(act, "who", "")
+    return NotDone(type(act).__name__, record, who, NO_BED)
+
+
 def _check_whose(event: Event) -> None:
+    if _is_of_no_bed(event):
+        return
     kind = type(event.body).__name__
     if not isinstance(event.body, FrameMeasured | INPUTS | SIMULATED):
         raise LogError(f"{kind} is what the watch says, not what it is told")
@@ -150,7 +184,7 @@ def gone_on(state: Watch, logged: Iterable[Event]) -> tuple[Watch, list[Event]]:
     due: list[Event] = []
     for event in logged:
         if not due:
-            if not isinstance(event.body, INPUTS | SIMULATED):
+            if not is_input(event) and not isinstance(event.body, SIMULATED):
                 raise LogError(f"event {_name(event)} follows from nothing that came before it")
             state, due = advance(state, event)
         _check_same(due.pop(0), event)

@@ -15,7 +15,7 @@ from mien.errors import LogError
 from mien.evaluation.stay_trace import StayTrace
 from mien.risk.events import WARD, Event, Evidence, Record, RecordChanged, Scored
 from mien.risk.settings import WatchConfig
-from mien.risk.watch import INPUTS, Watch, advance, initial
+from mien.risk.watch import Watch, advance, initial, is_input
 from mien.workflows.replay_log import LogWriter
 
 if TYPE_CHECKING:
@@ -91,7 +91,7 @@ class Ward:
         written = iter(logged)
         event = next(written, None)
         while event is not None:
-            if not isinstance(event.body, INPUTS):
+            if not is_input(event):
                 raise LogError(_differs(event))
             for mine in self._advanced(event):
                 if event is None:
