@@ -62,7 +62,8 @@ def test_a_log_under_other_settings_says_so_and_says_something_else(
         conditions=WatchSettings().conditions.model_copy(update={"concern_raise_s": 30.0})
     )
     done = replay(path, settings=strict, on_note=notes.append)
-    assert "other settings" in notes[0]
+    assert len(notes) == 1 and "other settings" in notes[0]
+    assert "without --baseline and --model as they were then" in notes[0]
     before = next(body for _, body in of(RecordChanged, log))
     assert done.records[0].onset_ms == before.record.onset_ms + 10_000
 

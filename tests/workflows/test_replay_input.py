@@ -1,5 +1,6 @@
 """What cannot be replayed says why, and what to do; nothing is written."""
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from mien.errors import InputError, LogError, TableError
 from mien.monitor.journal import Journal
 from mien.risk.events import (
     Event,
+    RecordChanged,
     alert_log,
 )
 from mien.tables import read_landmarks
@@ -89,6 +91,82 @@ def test_a_log_that_is_none_is_refused_by_its_line(log: list[Event], tmp_path: P
         replay(alerts)
     with pytest.raises(InputError, match="cannot read"):
         replay(tmp_path / "nowhere.jsonl")
+
+
+def spoilt(lines: list[str], name: str) -> list[str]:
+    """A log with one thing wrong, which begins at about its middle."""
+    middle = len(lines) // 2
+    kind = '"kind":"Scored"' if name == "edited" else '"kind":"WindowClosed"'
+    place = next(at for at in range(middle, len(lines)) if kind in lines[at])
+    match name:
+        case "a line less":
+            return lines[:place] + lines[place + 1 :]
+        case "no beginning":
+            return lines[middle:]
+        case "no end":
+            return lines[: place + 1]
+        case "edited":
+            return [*lines[:place], lines[place].replace("0", "1", 1), *lines[place + 1 :]]
+        case "twice":
+            return lines + lines
+        case _:
+            return [*lines[:place], lines[place + 1], lines[place], *lines[place + 2 :]]
+
+
+@pytest.mark.parametrize(
+    ("name", "why"),
+    [
+        ("a line less", r"line \d+: seq \d+ of 'P0001' is missing, 1 event in all"),
+        ("no beginning", r"line 1: seq 1 of .* is missing, \d+ events in all"),
+        ("no end", "ends before all that follows from its last second"),
+        ("edited", r"line \d+: the log has Scored \d+ of 'P0001' where this replay says another"),
+    ],
+)
+def test_a_log_that_was_changed_is_replayed_with_a_note_and_into_no_store(
+    log: list[Event], tmp_path: Path, name: str, why: str
+) -> None:
+    path = write_log(log, tmp_path / "log.jsonl")
+    lines = spoilt(path.read_text("utf-8").splitlines(keepends=True), name)
+    path.write_text("".join(lines), "utf-8")
+    notes: list[str] = []
+    replay(path, on_note=notes.append)
+    assert len(notes) == 1
+    assert re.search(why, notes[0]) and "Alerts may differ" in notes[0]
+    with pytest.raises(LogError, match="goes only what is whole: leave out --store"):
+        replay(path, store=tmp_path / "ward.db")
+
+
+@pytest.mark.parametrize("name", ["twice", "swapped"])
+def test_a_log_that_goes_back_is_refused_by_its_line(
+    log: list[Event], tmp_path: Path, name: str
+) -> None:
+    path = write_log(log, tmp_path / "log.jsonl")
+    lines = spoilt(path.read_text("utf-8").splitlines(keepends=True), name)
+    path.write_text("".join(lines), "utf-8")
+    with pytest.raises(LogError, match=r"line \d+: seq \d+ .* the log repeats or goes back"):
+        replay(path)
+
+
+def test_a_whole_log_has_no_notes(log: list[Event], tmp_path: Path) -> None:
+    notes: list[str] = []
+    replay(write_log(log, tmp_path / "log.jsonl"), on_note=notes.append)
+    assert notes == []
+
+
+def test_a_record_of_a_cut_log_is_explained_all_the_same(log: list[Event], tmp_path: Path) -> None:
+    path = write_log(log, tmp_path / "log.jsonl")
+    key = next(event.body.record.key for event in log if isinstance(event.body, RecordChanged))
+    whole = replay(path, explain=key).explanation
+    path.write_bytes(path.read_bytes()[:-30])
+    assert replay(path, explain=key).explanation == whole
+    with pytest.raises(LogError, match="not an event"):
+        replay(path)
+
+
+def test_the_truth_of_a_simulation_is_no_log(tmp_path: Path) -> None:
+    for options in ({}, {"explain": "x"}):
+        with pytest.raises(InputError, match="not an event log: replay the table .*stay.parquet"):
+            replay(tmp_path / "stay.truth.jsonl", **options)
 
 
 def test_a_name_that_nobody_has_is_told_before_anything_is(

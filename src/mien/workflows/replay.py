@@ -13,7 +13,7 @@ from mien.files import is_address, without_credentials
 from mien.risk.events import Event
 from mien.risk.settings import WatchSettings
 from mien.risk.watch import configured
-from mien.workflows.replay_log import check_log_path, is_log
+from mien.workflows.replay_log import check_log_path, is_log, refuse_truth
 from mien.workflows.replay_posterior import posterior
 from mien.workflows.replay_record import explain_log, explain_store
 from mien.workflows.replay_result import Replayed
@@ -71,6 +71,8 @@ def replay(
         on_progress=on_progress or (lambda doing, done, total: None),
         on_note=on_note,
     )
+    if source is not None:
+        refuse_truth(source)
     if explain is not None and source is not None and is_log(source):
         return Replayed(explanation=tuple(explain_log(source, explain)))
     if source is None:

@@ -11,8 +11,8 @@ from typing import IO
 from mien.errors import InputError, LogError
 from mien.files import replacing
 from mien.risk.events import WARD, Event, from_line, to_line
-from mien.risk.watch import is_input
 
+TRUTH_SUFFIX = ".truth.jsonl"  # beside a simulated stay's table
 LOG_SUFFIXES = frozenset([".jsonl", ".ndjson"])
 
 
@@ -20,12 +20,32 @@ def is_log(path: str | Path) -> bool:
     return Path(path).suffix.lower() in LOG_SUFFIXES
 
 
-def read_log(path: str | Path) -> Iterator[Event]:
-    """The events of a log, in its order. Raises InputError, or LogError naming the line."""
+def read_log(path: str | Path, *, may_be_cut: bool = False) -> Iterator[tuple[int, Event]]:
+    """The events of a log and their lines, in its order.
+
+    may_be_cut: a last line without an end, as a crash or a full disk leaves it, is left out.
+    Raises InputError, or LogError naming the line.
+    """
     with _opened(path) as handle:
         for number, line in enumerate(handle, start=1):
-            if line.strip():
-                yield _event(line, f"{path} line {number}")
+            if not line.strip():
+                continue
+            try:
+                yield number, from_line(line)
+            except LogError as error:
+                if may_be_cut and not line.endswith("\n"):
+                    return
+                raise LogError(f"{path} line {number}: {error}") from None
+
+
+def refuse_truth(path: str | Path) -> None:
+    """Raises InputError for what lies beside a simulated stay, and is no log."""
+    if str(path).endswith(TRUTH_SUFFIX):
+        table = Path(path).name.removesuffix(TRUTH_SUFFIX)
+        raise InputError(
+            f"{path} is what mien simulate --stay scripted, not an event log: replay the table "
+            f"beside it ({table}.parquet or {table}.csv)"
+        )
 
 
 @contextmanager
@@ -39,13 +59,6 @@ def _opened(path: str | Path) -> Iterator[IO[str]]:
         raise InputError(f"cannot read {path}: {error.strerror or error}") from error
 
 
-def _event(line: str, where: str) -> Event:
-    try:
-        return from_line(line)
-    except LogError as error:
-        raise LogError(f"{where}: {error}") from None
-
-
 def patients_in(path: str | Path) -> list[str]:
     """Whose events a log holds. Lines that are none are left out: read_log says what they are."""
     found = set()
@@ -56,21 +69,12 @@ def patients_in(path: str | Path) -> list[str]:
     return sorted(name for name in found if isinstance(name, str) and name != WARD)
 
 
-def inputs_of(events: Iterator[Event], path: str | Path) -> Iterator[Event]:
-    """What came from outside, and the windows: the rest follows from it.
-
-    Raises LogError for a log without any, as an alert log is.
-    """
-    found = False
-    for event in events:
-        if is_input(event):
-            found = True
-            yield event
-    if not found:
-        raise LogError(
-            f"{path} holds no ticks or windows, so nothing follows from it: give the event log "
-            "(mien replay --log), not an alert log"
-        )
+def refuse_empty(path: str | Path) -> None:
+    """For a log without anything from outside, as an alert log is. Raises LogError."""
+    raise LogError(
+        f"{path} holds no ticks or windows, so nothing follows from it: give the event log "
+        "(mien replay --log), not an alert log"
+    )
 
 
 class LogWriter:

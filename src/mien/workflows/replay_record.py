@@ -20,13 +20,13 @@ _EVER_MS = -(2**62)  # before any stay
 
 
 def explain_log(path: str | Path, key: str) -> list[str]:
-    """Of a record as it is last in a log, and as it was at its onset.
+    """Of a record as it is last in a log, and as it was at its onset. The log may be cut.
 
     Raises InputError for a key that is not there.
     """
     found: dict[str, Record] = {}
     at_onsets: dict[str, Evidence | None] = {}
-    for event in read_log(path):
+    for _, event in read_log(path, may_be_cut=True):
         if isinstance(event.body, RecordChanged):
             record = event.body.record
             found[record.key] = record

@@ -14,10 +14,12 @@ from mien.files import replacing
 from mien.risk.events import WARD, Event
 from mien.risk.records import patient_of
 from mien.risk.settings import WatchConfig
+from mien.risk.watch import is_input
 from mien.tables import open_landmarks
 from mien.workflows.replay_bedside import Bedside
+from mien.workflows.replay_check import LogCheck
 from mien.workflows.replay_clips import Recording, open_recording, placed
-from mien.workflows.replay_log import LogWriter, inputs_of, patients_in, read_log, writing_log
+from mien.workflows.replay_log import LogWriter, patients_in, read_log, refuse_empty, writing_log
 from mien.workflows.replay_order import FrameCounts
 from mien.workflows.replay_posterior import Posterior
 from mien.workflows.replay_record import explain_replayed
@@ -109,22 +111,48 @@ def replay_log(
         writer = opened.enter_context(writing_log(outputs.log))
         journal = _journal(outputs, opened)
         ward = _ward(config, outputs, writer, journal)
-        known = {name: bed.seq for name, bed in ward.state.beds.items()} | {WARD: ward.state.seq}
-        total, is_noted = _line_count(path), False
-        for done, event in enumerate(inputs_of(read_log(path), path), start=1):
-            if event.config_hash != config.hash and not is_noted:
-                _note_other_config(event, config, outputs)
-                is_noted = True
-            if event.seq > known.get(event.patient, 0):
-                ward.tell(event)
-            if done % 1000 == 0:
-                outputs.on_progress("replaying", min(done, total), total)
+        check = LogCheck(path, _noted(outputs))
+        _tell_again(path, ward, check, config, outputs)
         ward.commit()
         names = sorted(ward.said)
         _check_names(names, patient, outputs, path)
         found = [_patient(name, ward, None) for name in names if patient in (None, name)]
         head = None if journal is None else journal.head()
     return _written(found, config, outputs, head, path)
+
+
+def _tell_again(
+    path: Path, ward: Ward, check: LogCheck, config: WatchConfig, outputs: Outputs
+) -> None:
+    """What came from outside, and the windows: the rest follows from it, and is compared."""
+    known = {name: bed.seq for name, bed in ward.state.beds.items()} | {WARD: ward.state.seq}
+    total, told = _line_count(path), 0
+    for line, event in read_log(path):
+        if event.config_hash != config.hash and check.is_compared:
+            check.is_compared = False
+            _note_other_config(event, config, outputs, path)
+        check.read(line, event)
+        is_new = event.seq > known.get(event.patient, 0)
+        if is_input(event):
+            told += 1
+            if is_new:
+                check.said(ward.tell(event))
+        if is_new:
+            check.compare(line, event)
+        if line % 2000 == 0:
+            outputs.on_progress("replaying", line, total)
+    if not told:
+        refuse_empty(path)
+    check.end()
+
+
+def _noted(outputs: Outputs) -> Callable[[str], None]:
+    """Where it is told what is wrong with a log: into a store goes none of it."""
+    return outputs.on_note if outputs.store is None else _refuse_for_store
+
+
+def _refuse_for_store(text: str) -> None:
+    raise LogError(f"{text}. Into a store goes only what is whole: leave out --store")
 
 
 def _check_names(names: list[str], patient: str | None, outputs: Outputs, path: Path) -> None:
@@ -247,11 +275,11 @@ def _line_count(path: Path) -> int:
         raise InputError(f"cannot read {path}: {error.strerror or error}") from error
 
 
-def _note_other_config(event: Event, config: WatchConfig, outputs: Outputs) -> None:
+def _note_other_config(event: Event, config: WatchConfig, outputs: Outputs, path: Path) -> None:
+    """In words, since nobody knows a hash by heart."""
     text = (
-        f"the log was made with {event.config_hash}, this replay is with {config.hash}: other "
-        "settings, rules or another model, so that alerts may differ"
+        f"{path} was made with other settings, another model or version of mien: without "
+        "--baseline and --model as they were then, alerts may differ "
+        f"(log {event.config_hash}, this replay {config.hash})"
     )
-    if outputs.store is not None:
-        raise LogError(f"{text}. Into a store goes only what is the same: leave out --store")
-    outputs.on_note(text)
+    _noted(outputs)(text)

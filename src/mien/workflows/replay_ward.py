@@ -65,16 +65,17 @@ class Ward:
         self._pending: list[Event] = []
         self._committed_s = time.monotonic()
 
-    def tell(self, event: Event) -> None:
-        """One event from outside. Raises StoreError, LogError."""
+    def tell(self, event: Event) -> list[Event]:
+        """One event from outside; what is said to it. Raises StoreError, LogError."""
         said = self._advanced(event)
         if self._journal is None:
             self._publish(said)
-            return
+            return said
         self._pending += said
         is_due = time.monotonic() - self._committed_s >= COMMIT_S
         if self._pending and (is_due or len(self._pending) >= COMMIT_EVENTS):
             self.commit()
+        return said
 
     def commit(self) -> None:
         if self._journal is not None and self._pending:

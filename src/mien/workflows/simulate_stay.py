@@ -22,8 +22,7 @@ from mien.recording.synthetic_stay import GENERATOR, Stay, script, truth
 from mien.recording.synthetic_stay_arrival import IN_ORDER, TROUBLED
 from mien.recording.synthetic_stay_frames import SIZE_PX, FrameChunk, frame_count, frames
 from mien.tables import TableWriter, check_table_path, landmark_batch
-
-TRUTH_SUFFIX = ".truth.jsonl"
+from mien.workflows.replay_log import TRUTH_SUFFIX
 
 
 @dataclass(frozen=True)
