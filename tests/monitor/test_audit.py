@@ -39,10 +39,12 @@ def write_log(path: Path) -> Head:
     telling = Telling()
     with Journal.open(path) as journal:
         journal.append(telling.second("bed-1", "bed-2"), {WARD: "{}", "bed-1": '{"p":1}'})
-        journal.append(telling.second("bed-1", "bed-2", "bed-3") + telling.alert("bed-3"))
+        said = telling.second("bed-1", "bed-2", "bed-3") + telling.alert("bed-3")
+        journal.append(said)
         journal.note({"who": "ann", "did": "looked"}, time_ms=telling.now_ms, patient="bed-2")
         states = {WARD: "{}", "bed-1": '{"p":2}', "bed-2": '{"p":3}'}
-        journal.erase("bed-3", who="ann", why="asked", time_ms=telling.now_ms, snapshot=states)
+        now_ms, last = telling.now_ms, said[-1]
+        journal.erase("bed-3", who="ann", why="asked", time_ms=now_ms, snapshot=states, after=last)
         journal.append(telling.second("bed-1", "bed-2") + telling.alert("bed-1"))
         journal.forget_before(telling.now_ms, who="day", now_ms=telling.now_ms)
         journal.append(telling.second("bed-1", "bed-2"), states)

@@ -158,7 +158,8 @@ def test_any_text_is_a_patient_s_key(patients: list[str]) -> None:
         assert journal.resume()[1] == batch
         assert isinstance(journal.verify(), Verified)
         for patient in set(patients) - {WARD}:
-            journal.erase(patient, who="", why="", time_ms=0, snapshot={WARD: "[]"})
+            states = {WARD: "[]"}
+            journal.erase(patient, who="", why="", time_ms=0, snapshot=states, after=batch[-1])
         assert [event for event in journal.resume()[1] if event.patient] == []
         assert isinstance(journal.verify(), Verified)
 
@@ -176,6 +177,7 @@ class Keeping(RuleBasedStateMachine):
         self.journal = Journal.open(self._path)
         self.telling = Telling()
         self.log: list[Event] = []  # what a restart reads
+        self.last: Event | None = None
         self.states: dict[str, str] | None = None
         self.head = self.journal.head()
 
@@ -192,12 +194,14 @@ class Keeping(RuleBasedStateMachine):
         batch = self.telling.second(*sorted(watched))
         self.head = self.journal.append(self.log[len(self.log) - again :] + batch)
         self.log += batch
+        self.last = batch[-1]
 
     @rule(patient=st.sampled_from(PATIENTS), is_closed=st.booleans())
     def an_alert_comes(self, patient: str, is_closed: bool) -> None:
         batch = self.telling.alert(patient, is_closed=is_closed)
         self.head = self.journal.append(batch)
         self.log += batch
+        self.last = batch[-1]
 
     @precondition(lambda self: self.log)
     @rule()
@@ -227,7 +231,12 @@ class Keeping(RuleBasedStateMachine):
         states = self.snapshot(without=patient)
         try:
             self.head = self.journal.erase(
-                patient, who="ann", why="asked", time_ms=self.telling.now_ms, snapshot=states
+                patient,
+                who="ann",
+                why="asked",
+                time_ms=self.telling.now_ms,
+                snapshot=states,
+                after=self.last,
             )
         except LogError:
             assert not list(self.journal.events(patient))
@@ -269,9 +278,10 @@ def test_a_ward_s_record_that_named_an_erased_patient_goes_back_to_what_did_not(
     journal.append(telling.second("bed-1", "bed-2"))
     system = record(WARD, 2, key="/system/2", rule="system")
     journal.append([telling(WARD, RecordChanged(system, "opened"))])
-    naming = replace(system, acknowledged_by="nurse of bed-1")
-    journal.append([telling(WARD, RecordChanged(naming, "acknowledged"))])
-    journal.erase("bed-1", who="ann", why="asked", time_ms=0, snapshot={WARD: "{}"})
+    naming = replace(system, key="/system/2", patient="bed-1")
+    last = telling(WARD, RecordChanged(naming, "acknowledged"))
+    journal.append([last])
+    journal.erase("bed-1", who="ann", why="asked", time_ms=0, snapshot={WARD: "{}"}, after=last)
     assert [kept.record for kept in journal.records()] == [system]
     assert isinstance(journal.verify(), Verified)
     assert Ordered(()) not in [event.body for event in journal.events(WARD)]

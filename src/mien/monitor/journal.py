@@ -22,7 +22,6 @@ from typing import Any
 
 from sqlalchemy import Connection, insert, select
 
-from mien.errors import LogError
 from mien.monitor import audit, entries, retention, verification
 from mien.monitor.audit import Head, Part
 from mien.monitor.landmarks import LandmarkRing
@@ -30,7 +29,7 @@ from mien.monitor.migrations import migrate
 from mien.monitor.outbox import Outbox
 from mien.monitor.schema import chain, events, notes, records
 from mien.monitor.settings import JournalSettings
-from mien.monitor.snapshots import Snapshot, add_with_snapshot, newest
+from mien.monitor.snapshots import Snapshot, add_with_snapshot, check_moment, newest
 from mien.monitor.store import Store, open_store
 from mien.monitor.verification import Broken, Verified
 from mien.risk.events import WARD, Event, Record, RecordChanged, canonical_json, from_line
@@ -88,7 +87,7 @@ class Journal:
             if fresh or snapshot is not None:
                 head = _write(connection, fresh, snapshot)
             if snapshot is not None and told:
-                _check_moment(connection, told[-1].event)
+                check_moment(connection, told[-1].event)
         return head
 
     def note(self, payload: Mapping[str, Any], *, time_ms: int, patient: str = WARD) -> Head:
@@ -156,21 +155,42 @@ class Journal:
             return verification.verify(connection, head)
 
     def erase(
-        self, patient: str, *, who: str, why: str, time_ms: int, snapshot: Snapshot | None = None
+        self,
+        patient: str,
+        *,
+        who: str,
+        why: str,
+        time_ms: int,
+        snapshot: Snapshot | None = None,
+        after: Event | None = None,
     ) -> Head:
-        """Erase all of a patient; see `retention.erase`."""
+        """Erase all of a patient; see `retention.erase`.
+
+        A StoreError that says "scrubbed" comes after it: all is erased, but the database's own
+        log still holds bytes of it. Call `scrub` until it goes well.
+        """
         with self._store.writing() as connection:
             head = retention.erase(
-                connection, patient, who=who, why=why, time_ms=time_ms, snapshot=snapshot
+                connection,
+                patient,
+                who=who,
+                why=why,
+                time_ms=time_ms,
+                snapshot=snapshot,
+                after=after,
             )
-        self._store.scrub()
+        self.scrub()
         return head
+
+    def scrub(self) -> None:
+        """Take what was deleted out of the database's files too; see `Store.scrub`."""
+        self._store.scrub()
 
     def forget_before(self, time_ms: int, *, who: str, now_ms: int) -> Head:
         """Forget what was written before a time; see `retention.forget_before`."""
         with self._store.writing() as connection:
             head = retention.forget_before(connection, time_ms, who=who, now_ms=now_ms)
-        self._store.scrub()
+        self.scrub()
         return head
 
     def close(self) -> None:
@@ -198,19 +218,6 @@ def _write(connection: Connection, fresh: list[entries.Told], snapshot: Snapshot
     if fresh:
         entries.write(connection, head.position, shared)
     return head
-
-
-def _check_moment(connection: Connection, last: Event) -> None:
-    """Whether an event is the log's last: a snapshot stands for all that came before it."""
-    asked = select(events.c.patient, events.c.seq).order_by(
-        events.c.position.desc(), events.c.place.desc()
-    )
-    newest_row = connection.execute(asked.limit(1)).one()
-    if (newest_row.patient, newest_row.seq) != (last.patient, last.seq):
-        raise LogError(
-            f"the snapshot is of the moment after event {entries.name_of(last)}, "
-            "but the log goes on after that"
-        )
 
 
 def _record(line: str) -> Record:

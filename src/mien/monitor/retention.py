@@ -2,15 +2,15 @@
 
 Erasure deletes what a patient's key stands in: their events, records, notifications, notes,
 state and landmarks, their pseudonym's row, and those of the ward's events and notes that name
-them. What stays is the chain, random salts gone, and a tombstone under a pseudonym that nothing
-leads to any more. What a database's own backups, archives and replicas hold is not reached.
+them (see `naming`). What stays is the chain, random salts gone, and a tombstone under a pseudonym
+that nothing leads to any more. What a database's own backups, archives and replicas hold is not
+reached.
 """
 
 from __future__ import annotations
 
 import json
-import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 from sqlalchemy import (
@@ -30,6 +30,7 @@ from mien.errors import InputError, LogError
 from mien.monitor import audit
 from mien.monitor.audit import Head, Part
 from mien.monitor.entries import Told, record_row
+from mien.monitor.naming import is_named, is_named_in_state, is_word_in
 from mien.monitor.schema import (
     chain,
     events,
@@ -41,24 +42,11 @@ from mien.monitor.schema import (
     snapshots,
     subjects,
 )
-from mien.monitor.snapshots import Snapshot, add_with_snapshot, newest
+from mien.monitor.snapshots import Snapshot, add_with_snapshot, check_moment, newest
 from mien.monitor.verification import read_excuses
-from mien.risk.events import WARD, canonical_json, from_line
+from mien.risk.events import WARD, Event, canonical_json, from_line
 
-
-def names(value: Any, patient: str, *, fields: bool = False) -> bool:
-    """Whether a patient's key stands in any text of a JSON value, as a whole word.
-
-    fields: look at the names of fields too.
-
-    >>> names({"records": ["bed-3/concern/17"]}, "bed-3"), names(["bed-31"], "bed-3")
-    (True, False)
-    """
-    if isinstance(value, str):
-        return bool(re.search(rf"(?<![\w-]){re.escape(patient)}(?![\w-])", value))
-    if isinstance(value, Mapping):
-        value = [*value.values(), *(value if fields else ())]
-    return isinstance(value, list) and any(names(one, patient, fields=fields) for one in value)
+_OF_PATIENT = (events, notes, snapshots, records, outbox, landmarks, subjects)
 
 
 def erase(
@@ -69,25 +57,28 @@ def erase(
     why: str,
     time_ms: int,
     snapshot: Snapshot | None = None,
+    after: Event | None = None,
 ) -> Head:
     """Erase a patient, and say so under their pseudonym.
 
     snapshot: the watch's state now, without them; needed while a restart would read of them.
+    after: with a snapshot, the last event that the watch said before it.
 
-    Raises InputError when it is needed or names the patient, LogError when nothing is kept.
+    Raises InputError when a snapshot is needed, names the patient or comes without `after`;
+    LogError when nothing is kept of them, or the log goes on after that event.
     """
     if patient == WARD:
         raise InputError("the ward is no patient: give the key of one")
     last = audit.lock(connection)
-    subject = connection.execute(
-        select(subjects.c.subject).where(subjects.c.patient == patient)
-    ).scalar()
-    if subject is None:
-        raise LogError(f"nothing is kept of patient {patient!r}")
-    if names([who, why], patient):
+    if is_word_in([who, why], patient):
         raise InputError("who erases and why stays: neither may name the patient")
+    if snapshot is not None:
+        check_moment(connection, after)
     ward = sorted(_of_ward(connection, patient))
     _check_restart(connection, patient, ward, snapshot)
+    if not ward and not _is_kept(connection, patient):
+        raise LogError(f"nothing is kept of patient {patient!r}")
+    subject = audit.pseudonyms(connection, [patient])[patient]
     _delete_patient(connection, patient)
     _delete_of_ward(connection, patient, ward)
     connection.execute(update(parts).where(parts.c.subject == subject).values(salt=None))
@@ -152,14 +143,16 @@ def _check_restart(
 ) -> None:
     """Whether a restart would read nothing of the patient."""
     if snapshot is not None:
-        if patient in snapshot or any(_in_text(text, patient) for text in snapshot.values()):
+        if patient in snapshot or any(
+            is_named_in_state(text, patient) for text in snapshot.values()
+        ):
             raise InputError(f"the snapshot is not without patient {patient!r}")
         return
     position, states = newest(connection)
     own = select(events.c.position).where(events.c.patient == patient, events.c.position > position)
     if (
         patient in states
-        or any(_in_text(text, patient) for text in states.values())
+        or any(is_named_in_state(text, patient) for text in states.values())
         or any(at > position for at, _ in ward)
         or connection.execute(own.limit(1)).first()
     ):
@@ -168,31 +161,41 @@ def _check_restart(
         )
 
 
-def _in_text(text: str, patient: str) -> bool:
-    try:
-        return names(json.loads(text), patient, fields=True)
-    except ValueError:
-        return names(text, patient)
+def _is_kept(connection: Connection, patient: str) -> bool:
+    asked = (select(table.c.patient).where(table.c.patient == patient) for table in _OF_PATIENT)
+    return any(connection.execute(one.limit(1)).first() for one in asked)
 
 
 def _of_ward(connection: Connection, patient: str) -> Iterator[tuple[int, int]]:
-    """(position, part) of each of the ward's events and notes that names the patient."""
-    for table in (events, notes):
-        for row in _naming(connection, table, patient):
+    """(position, part) of each of the ward's events and notes that names the patient.
+
+    Not of tombstones, which nothing may take away: they name nobody whom they erased.
+    """
+    buried = select(chain.c.position).where(chain.c.what == "tombstone")
+    tombstones = set(connection.execute(buried).scalars())
+    for row in _naming(connection, events, patient):
+        yield row.position, row.part
+    for row in _naming(connection, notes, patient, is_word_in):
+        if row.position not in tombstones:
             yield row.position, row.part
 
 
-def _naming(connection: Connection, table: Table, patient: str) -> list[Any]:
-    """The ward's rows of a table in whose line the patient's key stands."""
+def _naming(
+    connection: Connection,
+    table: Table,
+    patient: str,
+    is_about: Callable[[Any, str], bool] = is_named,
+) -> list[Any]:
+    """The ward's rows of a table whose line is about the patient."""
     written = json.dumps(patient, ensure_ascii=False)[1:-1]
     asked = select(table).where(
         table.c.patient == WARD, table.c.line.contains(written, autoescape=True)
     )
-    return [row for row in connection.execute(asked) if names(json.loads(row.line), patient)]
+    return [row for row in connection.execute(asked) if is_about(json.loads(row.line), patient)]
 
 
 def _delete_patient(connection: Connection, patient: str) -> None:
-    for table in (events, notes, snapshots, records, outbox, landmarks, subjects):
+    for table in _OF_PATIENT:
         connection.execute(delete(table).where(table.c.patient == patient))
 
 

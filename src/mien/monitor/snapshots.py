@@ -9,10 +9,12 @@ from collections.abc import Mapping, Sequence
 
 from sqlalchemy import Connection, delete, insert, select, update
 
-from mien.errors import LogError
+from mien.errors import InputError, LogError
 from mien.monitor import audit
 from mien.monitor.audit import Head, Part, What
-from mien.monitor.schema import parts, snapshots
+from mien.monitor.entries import name_of
+from mien.monitor.schema import events, parts, snapshots
+from mien.risk.events import Event
 
 Snapshot = Mapping[str, str]  # by patient, "" for the ward: what the watch goes on from
 
@@ -46,6 +48,30 @@ def newest(connection: Connection) -> tuple[int, dict[str, str]]:
     """(position, state by patient) of the snapshot that is kept; (0, {}) where there is none."""
     rows = connection.execute(select(snapshots).order_by(snapshots.c.part)).all()
     return (rows[0].position if rows else 0), {row.patient: row.text for row in rows}
+
+
+def check_moment(connection: Connection, last: Event | None) -> None:
+    """Whether an event is the log's last: a snapshot stands for all that came before it.
+
+    It may be erased since, if a snapshot was written then and nothing after that. Raises
+    InputError where there is a log and no event is given, LogError.
+    """
+    asked = select(events.c.position, events.c.patient, events.c.seq)
+    in_order = asked.order_by(events.c.position.desc(), events.c.place.desc())
+    newest_row = connection.execute(in_order.limit(1)).first()
+    if newest_row is None:
+        return
+    if last is None:
+        raise InputError("a snapshot of no moment: give the last event that was said before it")
+    if (newest_row.patient, newest_row.seq) == (last.patient, last.seq):
+        return
+    own = asked.where(events.c.patient == last.patient, events.c.seq == last.seq)
+    is_erased = connection.execute(own).first() is None
+    if not is_erased or newest(connection)[0] <= newest_row.position:
+        raise LogError(
+            f"the snapshot is of the moment after event {name_of(last)}, "
+            "but the log goes on after that"
+        )
 
 
 def _delete_old(connection: Connection) -> None:

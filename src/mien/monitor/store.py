@@ -47,13 +47,24 @@ class Store:
             yield connection
 
     def scrub(self) -> None:
-        """Take what was deleted out of the files too, as far as the database can."""
+        """Take what was deleted out of the files too, as far as the database can.
+
+        Raises StoreError while a reader still looks at what was there before.
+        """
         statement = "PRAGMA wal_checkpoint(TRUNCATE)" if self._is_file else "VACUUM"
         with self._errors("scrubbed"), closing(self.engine.raw_connection()) as connection:
             if not self._is_file:
                 connection.driver_connection.autocommit = True  # type: ignore[union-attr]
-            connection.cursor().execute(statement)
+            cursor = connection.cursor()
+            cursor.execute(statement)
+            is_busy = self._is_file and bool(cursor.fetchall()[0][0])
             connection.detach()  # this one keeps its odd mode
+        if is_busy:
+            raise StoreError(
+                f"the watch's store {self.shown} cannot be scrubbed now: somebody reads what was "
+                "there before. It is deleted, but its bytes are still in the -wal file: end the "
+                "reading and scrub again"
+            )
 
     def close(self) -> None:
         self.engine.dispose()
