@@ -25,6 +25,13 @@ def test_a_long_stay_takes_no_more_memory_and_loses_no_peak() -> None:
     assert trace.length_s == 3 * MOST_BINS - 1
 
 
+def test_a_stay_before_time_0_is_as_long_as_what_was_scored() -> None:
+    trace = StayTrace("a")
+    for at_s in range(-99, -89):
+        trace.add(second(at_s, 1))
+    assert (trace.length_s, trace.begin_ms, trace.end_ms) == (10, -100_000, -90_000)
+
+
 def test_seconds_without_a_score_are_gaps_and_not_zeros() -> None:
     trace = StayTrace("a")
     for at_s in range(1, 10):

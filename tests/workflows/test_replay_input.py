@@ -46,9 +46,24 @@ def far(times_s: np.ndarray) -> None:
     times_s[60:] += 1e6
 
 
+def turn(times_s: np.ndarray) -> None:
+    times_s[:] = times_s[::-1].copy()
+
+
+def slow(times_s: np.ndarray) -> None:
+    times_s *= 1000
+
+
+def since_1970(times_s: np.ndarray) -> None:
+    times_s[:] = 1.7e12 + 1000 * times_s
+
+
 BAD = {
     "empty": (lambda t: t.slice(0, 0), "has no rows"),
-    "nan": (times(nan), r"row 50 \(clip 'stay' frame 50\): time_s is null, NaN or no time"),
+    "nan": (times(nan), r"row 50 \(clip 'stay' frame 50\): time_s is null, NaN or infinite"),
+    "reversed": (times(turn), r"clip 'stay': 79 of 100 rows are .* 2 s behind .*sort the rows"),
+    "milliseconds": (times(slow), r"next are 100 s\. If time_s is in milliseconds, give sec"),
+    "unix ms": (times(since_1970), r"row 0 .* is 17\d{11}, .*If time_s is in milliseconds"),
     "back": (times(back), r"clip 'stay' frame 6\d: time goes back by .*sort the rows"),
     "far": (times(far), r"clip 'stay' frame 60: 278 h after the frame before"),
     "faces": (lambda t: t.append_column("face_id", pa.array([i % 2 for i in range(len(t))])),

@@ -93,7 +93,7 @@ class StayTrace:
 
     def _score(self, now_ms: int, scored: Scored, own: OwnBaseline | None) -> None:
         if self.begin_ms is None:
-            self.begin_ms = now_ms - SECOND_MS
+            self.begin_ms, self.end_ms = now_ms - SECOND_MS, now_ms
         if now_ms <= self.begin_ms:
             return
         self.end_ms = max(self.end_ms, now_ms)

@@ -25,6 +25,10 @@ FRAME_MS = 100  # between clips of one frame each
 UNNAMED = "patient"  # who a table without subjects is of, unless somebody says
 ABOUT = ("video_filename", "frame_num", "subject", "time_s", "received_s", "face_id", "presence")
 _SOME = 5  # names that an error tells
+_MOST_S = 1e11  # 3,000 years
+_FEW = 4  # rows that have no usual step
+_SLOWEST_MS = 10_000  # from frame to frame: as long without one, a stream has stopped
+_MILLISECONDS = "If time_s is in milliseconds, give seconds"
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +39,8 @@ class ClipTimes:
     last_ms: int
     rows: int
     shift_ms: int = 0
+    late: int = 0  # rows further behind the newest before them than frames are waited for
+    step_ms: float = 0.0  # from a frame to the next, the median of the first of them
 
     @property
     def interval_ms(self) -> int:
@@ -72,16 +78,21 @@ class Recording:
 
 
 def open_recording(
-    source: LandmarkSource, *, patient: str | None = None, fps: float | None = None
+    source: LandmarkSource,
+    *,
+    patient: str | None = None,
+    fps: float | None = None,
+    late_ms: int = 2000,
 ) -> Recording:
     """Look through a table: who is in it, and when.
 
     patient: the one to be replayed, None for all; or how to call the patient of a table that
-    names nobody. fps: of rows without time_s; CREMA-D's clips have their own.
-    Raises TableError for a table without rows, times that are absent or not finite, several
-    faces a frame, InputError for a patient whom it does not know.
+    names nobody. fps: of rows without time_s; CREMA-D's clips have their own. late_ms: further
+    behind the newest a frame is not waited for.
+    Raises TableError for a table without rows, times that are absent, not finite, mostly out of
+    order or not in seconds, several faces a frame, InputError for a patient whom it does not know.
     """
-    survey = _Survey(source, fps)
+    survey = _Survey(source, fps, late_ms)
     for batch in source.batches(ABOUT, batch_rows=65536):
         survey.add(batch)
     if not survey.row:
@@ -106,6 +117,7 @@ def placed(recording: Recording, *, gap_s: float, after_ms: Mapping[str, int]) -
 class _Survey:
     source: LandmarkSource
     fps: float | None
+    late_ms: int
     row: int = 0
     faces: set[int | None] = field(default_factory=set)
     clips: dict[tuple[str | None, str], ClipTimes] = field(default_factory=dict)
@@ -114,18 +126,45 @@ class _Survey:
         patients, clips = patients_of(batch), clips_of(batch)
         times, _ = times_ms(batch, self.fps, first_row=self.row)
         for person, clip, some in runs(patients, clips):
-            old = self.clips.get((person, clip))
-            first, last = int(times[some].min()), int(times[some].max())
-            count = some.stop - some.start
-            if old is not None:
-                first, last = min(first, old.first_ms), max(last, old.last_ms)
-                count += old.rows
-            self.clips[person, clip] = ClipTimes(first, last, count)
+            self.clips[person, clip] = self._longer(self.clips.get((person, clip)), times[some])
         if "face_id" in batch.schema.names:
             self.faces.update(batch.column("face_id").unique().to_pylist())
         self.row += batch.num_rows
 
+    def _longer(self, old: ClipTimes | None, times: np.ndarray) -> ClipTimes:
+        """A clip with more rows. times: (n,) ms."""
+        first, last = int(times.min()), int(times.max())
+        newest = np.maximum.accumulate(times)
+        step = float(np.median(np.diff(np.sort(times)))) if len(times) > _FEW else 0.0
+        if old is None:
+            late = int((times < newest - self.late_ms).sum())
+            return ClipTimes(first, last, len(times), late=late, step_ms=step)
+        late = int((times < np.maximum(newest, old.last_ms) - self.late_ms).sum())
+        return ClipTimes(
+            min(first, old.first_ms),
+            max(last, old.last_ms),
+            old.rows + len(times),
+            late=old.late + late,
+            step_ms=old.step_ms or step,
+        )
+
+    def _check_times(self) -> None:
+        """Raises TableError for clips that cannot have been one stream's, in seconds."""
+        for (_, clip), times in self.clips.items():
+            if times.step_ms >= _SLOWEST_MS:
+                raise TableError(
+                    f"{self.source.path}, clip {clip!r}: from a frame to the next are "
+                    f"{times.step_ms / 1000:,g} s. {_MILLISECONDS}"
+                )
+            if 2 * times.late > times.rows:
+                raise TableError(
+                    f"{self.source.path}, clip {clip!r}: {times.late:,} of {times.rows:,} rows are "
+                    f"more than {self.late_ms / 1000:g} s behind rows before them, too late to be "
+                    "watched. A stream's clock runs on: sort the rows by time_s"
+                )
+
     def recording(self, patient: str | None) -> Recording:
+        self._check_times()
         if len(self.faces - {None}) > 1:
             raise TableError(
                 f"{self.source.path} has {len(self.faces - {None})} tracked faces, and a watch is "
@@ -180,9 +219,9 @@ def times_ms(
     absent = np.isnan(times_s)
     if absent.any():
         times_s = np.where(absent, _by_frame_number(batch, fps), times_s)
-    bad = np.flatnonzero(~np.isfinite(times_s) | (np.abs(times_s) > 1e11))
+    bad = np.flatnonzero(~np.isfinite(times_s) | (np.abs(times_s) > _MOST_S))
     if len(bad):
-        raise TableError(_timeless(batch, int(bad[0]), first_row))
+        raise TableError(_timeless(batch, int(bad[0]), first_row, float(times_s[bad[0]])))
     received_s = numbers_of(batch, "received_s")
     received_s = np.where(np.isfinite(received_s), received_s, times_s)
     return _to_ms(times_s), _to_ms(received_s)
@@ -192,9 +231,14 @@ def _to_ms(times_s: np.ndarray) -> np.ndarray:
     return np.asarray(np.rint(1000 * times_s).astype(np.int64))
 
 
-def _timeless(batch: pa.RecordBatch, row: int, first_row: int) -> str:
+def _timeless(batch: pa.RecordBatch, row: int, first_row: int, time_s: float) -> str:
+    if np.isfinite(time_s):
+        return (
+            f"row {first_row + row} ({_where(batch, row)}): time_s is {time_s:.0f}, and no clock "
+            f"has run for so many seconds. {_MILLISECONDS}"
+        )
     has_times = "time_s" in batch.schema.names
-    what = "time_s is null, NaN or no time" if has_times else "there is no time_s"
+    what = "time_s is null, NaN or infinite" if has_times else "there is no time_s"
     return (
         f"row {first_row + row} ({_where(batch, row)}): {what}. Give seconds in a column time_s, "
         "or --fps with the frames a second of its frame_num"

@@ -13,7 +13,7 @@ from mien.errors import InputError, LogError, TableError
 from mien.files import replacing
 from mien.risk.events import WARD, Event
 from mien.risk.records import patient_of
-from mien.risk.settings import WatchConfig
+from mien.risk.settings import WatchConfig, to_ms
 from mien.risk.watch import is_input
 from mien.tables import open_landmarks
 from mien.workflows.replay_bedside import Bedside
@@ -65,7 +65,8 @@ def replay_table(
     threads: int,
 ) -> Replayed:
     """From frames. See replay."""
-    recordings = _recordings(path, earlier, patient=patient, gap_s=gap_s, fps=fps)
+    late_ms = to_ms(config.settings.signal.lateness_s)
+    recordings = _recordings(path, earlier, late_ms, patient=patient, gap_s=gap_s, fps=fps)
     patients = recordings[-1].patients
     if len(patients) > 1 and outputs.of_one is not None:
         raise InputError(
@@ -166,10 +167,16 @@ def _check_names(names: list[str], patient: str | None, outputs: Outputs, path: 
 
 
 def _recordings(
-    path: Path, earlier: Path | None, *, patient: str | None, gap_s: float, fps: float | None
+    path: Path,
+    earlier: Path | None,
+    late_ms: int,
+    *,
+    patient: str | None,
+    gap_s: float,
+    fps: float | None,
 ) -> list[Recording]:
     """What is replayed, in order, each patient's clips one after another."""
-    main = open_recording(open_landmarks(path), patient=patient, fps=fps)
+    main = open_recording(open_landmarks(path), patient=patient, fps=fps, late_ms=late_ms)
     if earlier is None:
         return [placed(main, gap_s=gap_s, after_ms={})]
     if len(main.patients) > 1:
@@ -178,7 +185,7 @@ def _recordings(
             "one with --patient"
         )
     name = main.patients[0]
-    before = open_recording(open_landmarks(earlier), patient=name, fps=fps)
+    before = open_recording(open_landmarks(earlier), patient=name, fps=fps, late_ms=late_ms)
     before = placed(before, gap_s=gap_s, after_ms={})
     return [before, placed(main, gap_s=gap_s, after_ms=before.ends_ms(gap_s=gap_s))]
 
