@@ -7,10 +7,12 @@ where two lines share a figure, marker, dashes or hatching tell them apart too.
 from __future__ import annotations
 
 import io
+from functools import cache
 from typing import Any
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.font_manager import FontProperties, findfont, get_font
 
 BLUE, ORANGE, GREEN, VERMILION = "#0072b2", "#e69f00", "#009e73", "#d55e00"
 GREY, FAINT, INK, SOFT = "#9aa0a6", "#e0e0e0", "#202124", "#5f6368"
@@ -52,10 +54,29 @@ def plain(axes: Axes) -> None:
     axes.set_axisbelow(True)
 
 
+def drawable(text: str) -> str:
+    """One line that the figures' font can draw: other characters by their numbers.
+
+    Two names that differ still do, and matplotlib has nothing to warn of.
+
+    >>> drawable("M\\u00fcller\\n\\u5c71")
+    'M\u00fcller \\\\u5c71'
+    """
+    drawn = _drawn()
+    return "".join(
+        one if ord(one) in drawn and one.isprintable() else one.encode("unicode_escape").decode()
+        for one in " ".join(text.split())
+    )
+
+
+@cache
+def _drawn() -> frozenset[int]:
+    return frozenset(get_font(findfont(FontProperties())).get_charmap())
+
+
 def short(label: str) -> str:
-    """A label for an axis: one line, not too long, and printable in any font."""
-    text = " ".join(label.split())
-    text = text.encode("ascii", "replace").decode() if not text.isprintable() else text
+    """A label for an axis: one line, not too long, and drawable."""
+    text = drawable(label)
     return text if len(text) <= NAMES_LIMIT else text[: NAMES_LIMIT - 1] + "…"
 
 

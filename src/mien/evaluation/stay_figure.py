@@ -25,21 +25,23 @@ from mien.evaluation.canvas import (
     ORANGE,
     SOFT,
     VERMILION,
+    drawable,
     plain,
     png,
 )
 from mien.evaluation.stay_bands import STATES, Look, draw_bands, shown
-from mien.evaluation.stay_table import draw_table
+from mien.evaluation.stay_table import draw_table, table_share
 from mien.evaluation.stay_trace import StayTrace
 from mien.risk.events import Record
 from mien.risk.settings import WatchConfig
 from mien.risk.words import moment
 
 A4_IN = (11.7, 8.27)
-_TICKS_MS = [1000 * s for s in (10, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14400, 21600)] + [
-    86_400_000 * days for days in (1, 2, 7)
-]
+_TABLE = 3.2  # height of a full table; the score's plot has 2.1
+_TICKS_S = (1, 2, 5, 10, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14400, 21600)
+_TICKS_MS = [1000 * s for s in _TICKS_S] + [86_400_000 * days for days in (1, 2, 7)]
 _MOST_TICKS = 14
+_NAME_LIMIT = 40  # characters of a patient's name
 _NEAR = 0.012  # of the width: numbers of alerts nearer than this are one
 
 
@@ -65,8 +67,8 @@ def stay_figure(trace: StayTrace, config: WatchConfig) -> bytes:
     """The page as PNG. Without a second that was appraised, its plots are empty."""
     figure = Figure(figsize=A4_IN, dpi=DPI)
     grid = figure.add_gridspec(
-        5, 1, height_ratios=[3.0, 2.1, 1.0, 1.9, 3.2], hspace=0.16,
-        left=0.085, right=0.95, top=0.925, bottom=0.07,
+        5, 1, height_ratios=[3.0, 2.1, 1.0, 1.9, _TABLE * table_share(len(trace.records))],
+        hspace=0.16, left=0.085, right=0.95, top=0.925, bottom=0.07,
     )  # fmt: skip
     index = figure.add_subplot(grid[0])
     plots = [index, *(figure.add_subplot(grid[row], sharex=index) for row in (1, 2, 3))]
@@ -117,8 +119,9 @@ def _draw_index(axes: Axes, trace: StayTrace, edges: np.ndarray, config: WatchCo
         axes.plot(
             middles, own[:, 0], color=GREEN, linestyle="--", linewidth=1.1, label="own median"
         )
-    for limit in config.settings.appraisal.p_limits:
+    for adds, limit in enumerate(config.settings.appraisal.p_limits, start=1):
         axes.axhline(limit, color=GREY, linestyle=":", linewidth=0.9, zorder=0)
+        _at_right(axes, limit, f"adds {adds}")
     _stairs(axes, p, edges, color=BLUE, linewidth=1.1, label="index P, the highest of each moment")
     top = max(8.0, float(np.nanmax(p)) if np.isfinite(p).any() else 0.0)
     axes.set_ylim(0, 1.18 * top)
@@ -141,15 +144,20 @@ def _draw_score(axes: Axes, trace: StayTrace, edges: np.ndarray, config: WatchCo
     for name in ("watch", "sustained", "concern"):
         limit = getattr(limits, f"{name}_raise")
         axes.axhline(limit, color=GREY, linestyle=":", linewidth=0.9, zorder=0)
-        axes.annotate(
-            name, (1, limit), xycoords=("axes fraction", "data"), xytext=(3, 0),
-            textcoords="offset points", fontsize=6.5, color=SOFT, va="center",
-        )  # fmt: skip
+        _at_right(axes, limit, name)
     axes.set_ylim(0, max(7.0, float(below.max(initial=0)) + 2))
     axes.yaxis.set_major_locator(MaxNLocator(integer=True, nbins=5))
     axes.set_ylabel("score and\nits terms", fontsize=9)
     if trace.bins:
         _legend(axes, columns=len(TERM_LOOKS))
+
+
+def _at_right(axes: Axes, limit: float, name: str) -> None:
+    """What a dotted line is."""
+    axes.annotate(
+        name, (1, limit), xycoords=("axes fraction", "data"), xytext=(3, 0),
+        textcoords="offset points", fontsize=6.5, color=SOFT, va="center",
+    )  # fmt: skip
 
 
 def _legend(axes: Axes, *, columns: int) -> None:
@@ -212,8 +220,8 @@ def _words(figure: Figure, trace: StayTrace, config: WatchConfig) -> None:
     begin_ms = trace.begin_ms or 0
     length = moment(max(trace.end_ms - begin_ms, 0))
     figure.text(
-        0.012, 0.965, f"Stay of {trace.patient}: {length}, from {moment(begin_ms)}", fontsize=12,
-        color=INK, weight="bold", parse_math=False,
+        0.012, 0.965, f"Stay of {_name(trace.patient)}: {length}, from {moment(begin_ms)}",
+        fontsize=12, color=INK, weight="bold", parse_math=False,
     )  # fmt: skip
     model = config.model_hash or "none"
     figure.text(
@@ -222,13 +230,27 @@ def _words(figure: Figure, trace: StayTrace, config: WatchConfig) -> None:
     )  # fmt: skip
     figure.legend(
         handles=[
-            Patch(facecolor=look.colour, hatch=look.hatch, edgecolor="white", label=shown(name))
-            for name, look in STATES.items()
+            Patch(facecolor=look.colour, hatch=look.hatch, edgecolor="white", label=names)
+            for look, names in _looks()
         ],
         loc="lower left", bbox_to_anchor=(0.008, 0.036), ncols=len(STATES), fontsize=6.8,
         frameon=False, handlelength=1.8, columnspacing=1.1, borderaxespad=0,
     )  # fmt: skip
     figure.text(0.012, 0.012, _wrapped(INTENDED_USE), fontsize=6.2, color=SOFT, va="bottom")
+
+
+def _looks() -> list[tuple[Look, str]]:
+    """What bands look like, and the states that look so."""
+    looks: dict[Look, list[str]] = {}
+    for name, look in STATES.items():
+        looks.setdefault(look, []).append(shown(name))
+    return [(look, ", ".join(names)) for look, names in looks.items()]
+
+
+def _name(patient: str) -> str:
+    """Of a patient, as much as there is room for."""
+    text = drawable(patient)
+    return text if len(text) <= _NAME_LIMIT else text[: _NAME_LIMIT - 1] + "…"
 
 
 def _wrapped(text: str) -> str:
