@@ -48,10 +48,19 @@ def test_counts_of_frames_end_a_table_s_replay(run, stay: Path, tmp_path: Path) 
     code, out, _ = run("replay", few, "--store", tmp_path / "ward.db")
     assert code == 0
     assert "P0001: 100 frames, 0 without a face, 0 late, 0 doubled, 0 dropped" in out
+    assert "0:00:07 watched (a second is watched 2 s after its end, the last never)" in out
+    assert "fit for a score" not in out
     assert "was never ready" in out and "head of the store's log" in out
     code, out, errors = run("replay", few, "--store", tmp_path / "ward.db")
     assert code == 0 and "going on from there" in errors
     assert "signal LIVE" not in out  # it was said before
+
+
+def test_a_recording_too_short_for_a_score_says_so(run, stay: Path, tmp_path: Path) -> None:
+    few = write_table(read_landmarks(stay).slice(0, 50), tmp_path / "few.parquet")
+    code, out, _ = run("replay", few)
+    assert code == 0
+    assert "note: no second of P0001 was fit for a score: too short" in out
 
 
 @pytest.mark.parametrize(

@@ -227,8 +227,8 @@ def test_a_store_of_another_replay_is_refused(
         ({"source": "rtsp://u:secretpw@h/x"}, "is a stream: mien extract it"),
         ({"source": "a.parquet", "log": "a.txt"}, "ends in .jsonl"),
         ({"source": "a.parquet", "figure": "a.pdf"}, "ends in .png"),
-        ({"source": "a.parquet", "gap_s": -1}, "gap_s must be 0 or more"),
-        ({"source": "a.parquet", "baseline": 0}, "baseline must be 1 or more"),
+        ({"source": "a.parquet", "gap_s": -1}, "--gap must be 0 or more"),
+        ({"source": "a.parquet", "baseline": 0}, "--baseline must be 1 or more"),
         ({"source": "nowhere.parquet"}, "no table at"),
         ({"source": "a.parquet", "threads": -1}, "--threads must be 1 or more, got -1"),
         ({"source": "a.parquet", "threads": 0}, "--threads must be 1 or more, got 0"),
@@ -239,3 +239,8 @@ def test_wrong_use_is_told_at_once(options: dict, why: str) -> None:
     with pytest.raises(InputError, match=why) as raised:
         replay(**options)
     assert "secretpw" not in str(raised.value)
+
+
+def test_a_folder_is_no_recording(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="is a folder: give one landmark table"):
+        replay(tmp_path)

@@ -90,6 +90,8 @@ def test_files_that_are_there_are_not_replaced_unasked(tmp_path: Path, taken: st
         ({"hours": -1}, "hours must be above 0 and at most 744, got -1"),
         ({"hz": 500.0}, "frames a second must be 1 to 120, got 500"),
         ({"seed": -3}, "seed must be 0 or more, got -3"),
+        ({"start_hour": 30}, "--start-hour must be 0 or more and below 24, got 30"),
+        ({"episodes_per_hour": -1}, "--episodes must be 0 to 60, got -1"),
     ],
 )
 def test_a_setting_that_cannot_be_is_refused_and_leaves_nothing(
@@ -98,6 +100,14 @@ def test_a_setting_that_cannot_be_is_refused_and_leaves_nothing(
     with pytest.raises(InputError, match=said):
         simulate_stay(tmp_path / "stay.parquet", **SHORT | chosen)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_stay_in_which_no_distress_was_drawn_says_why(tmp_path: Path) -> None:
+    asked = simulate_stay(tmp_path / "a.parquet", **SHORT, episodes_per_hour=4)
+    note = list(describe(asked))[-1]
+    assert "no distress was drawn" in note and "never in the first 45 min" in note
+    none = simulate_stay(tmp_path / "b.parquet", **SHORT, episodes_per_hour=0)
+    assert not [line for line in describe(none) if line.startswith("note")]
 
 
 def test_an_interrupt_leaves_nothing(tmp_path: Path) -> None:

@@ -36,7 +36,11 @@ Stay = Annotated[
     bool, typer.Option("--stay", help="Hours of one patient in bed instead of many clips.")
 ]
 Episodes = Annotated[
-    float, typer.Option(help="With --stay: distress of 45 s or more, times an hour; 0: none.")
+    float,
+    typer.Option(
+        help="With --stay: distress of 45 s or more, times an hour in the mean, none in the "
+        "first 45 min; 0: none."
+    ),
 ]
 Troubled = Annotated[
     bool,
@@ -66,7 +70,7 @@ def simulate(
     stay: Stay = False,
     hours: Annotated[float, typer.Option(help="With --stay: how long.")] = 8.0,
     patient: Annotated[int, typer.Option(help="With --stay: which of the seed's people.")] = 1,
-    start_hour: Annotated[float, typer.Option(help="With --stay: the time of day, hours.")] = 8.0,
+    start_hour: Annotated[float, typer.Option(help="With --stay: the time of day, 0-24.")] = 8.0,
     episodes: Episodes = 0.5,
     troubled: Troubled = False,
     overwrite: Overwrite = False,

@@ -70,8 +70,9 @@ def replay(
     """Take a recording through the bedside watch, faster than it happened.
 
     Prints the signal, the own baseline, the level and every alert as they come, by the
-    stream's clock; then counts of late, doubled and dropped frames. A score says how far a
-    face moves and how far that is from usual for this person; it measures no pain, emotion or
+    stream's clock; then counts of late, doubled and dropped frames. A second is watched 2 s
+    after its end, so that the last ones of a recording never are. A score says how far a face
+    moves and how far that is from usual for this person; it measures no pain, emotion or
     risk. Rows shuffled within 2 s or doubled, or a replay stopped and begun again, give the
     same alerts, byte for byte. Each subject of a table is a patient; clips of one follow one
     another. Without --store nothing is kept but what --log and --figure name.

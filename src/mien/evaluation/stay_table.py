@@ -84,11 +84,10 @@ def _evidence(record: Record) -> str:
             told.append(f"{term.name} {term.value:.2g} ≥ {term.limit:g} +{term.weight}")
         else:
             told.append(f"{_plain(term.value)} {term.unit}")
-    score = "" if record.evidence.score is None else f"score {record.evidence.score}: "
+    back = f" (back {record.reopened}×)" if record.reopened else ""
+    score = "" if record.evidence.score is None else f"score {record.evidence.score}{back}: "
     moved = ", ".join(name for name, _ in record.evidence.regions)
     text = score + ", ".join(told)
-    if record.reopened:
-        text += f"; back {record.reopened}×"
     most = f"{text}; moved most: {moved}"
     return most if moved and len(most) <= _MOST_EVIDENCE else text
 

@@ -95,8 +95,8 @@ def replay(
         asked=asked,
         patient=patient,
         earlier=earlier,
-        gap_s=_checked("gap_s", gap_s, least=0.0),
-        fps=None if fps is None else _checked("fps", fps, least=0.01),
+        gap_s=_checked("--gap", gap_s, least=0.0),
+        fps=None if fps is None else _checked("--fps", fps, least=0.01),
         threads=threads,
     )
 
@@ -117,7 +117,7 @@ def _with_learning(settings: WatchSettings | None, learn_s: float | None) -> Wat
     settings = settings or WatchSettings()
     if learn_s is None:
         return settings
-    learn_s = _checked("baseline", learn_s, least=1.0)
+    learn_s = _checked("--baseline", learn_s, least=1.0)
     appraisal = settings.appraisal.model_copy(update={"learn_s": learn_s})
     return settings.model_copy(update={"appraisal": appraisal})
 
@@ -164,3 +164,5 @@ def _refuse_live(source: str | Path) -> None:
     if is_address(source):
         shown = without_credentials(str(source))
         raise InputError(f"{shown} is a stream: mien extract it, then replay the table")
+    if Path(source).is_dir():
+        raise InputError(f"{source} is a folder: give one landmark table or event log in it")

@@ -70,10 +70,16 @@ def _of_patient(one: PatientReplay) -> Iterator[str]:
             f"{frames.late:,} late, {frames.doubled:,} doubled, {frames.dropped:,} dropped"
         )
     share = one.scored_s / max(one.length_s, 1)
+    end = "" if frames is None else " (a second is watched 2 s after its end, the last never)"
     yield (
-        f"{one.patient}: {moment(1000 * one.length_s)} watched, {share:.1%} of it scored, "
+        f"{one.patient}: {moment(1000 * one.length_s)} watched{end}, {share:.1%} of it scored, "
         f"{_count_of(one.records)}"
     )
+    if not one.scored_s:
+        yield (
+            f"note: no second of {one.patient} was fit for a score: too short, few frames with a "
+            "face, a head turned away, or points that are no face's. See mien inspect"
+        )
     if not one.is_baseline_ready:
         yield (
             f"note: the own baseline of {one.patient} was never ready, so that B, R and C are "

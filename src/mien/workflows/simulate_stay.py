@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +24,9 @@ from mien.recording.synthetic_stay_frames import SIZE_PX, FrameChunk, frame_coun
 from mien.tables import TableWriter, check_table_path, landmark_batch
 from mien.workflows.replay_log import TRUTH_SUFFIX
 
+FIRST_EPISODE_S = 2700.0
+_MOST_EPISODES = 60  # an hour; of 45 s or more, and a minute between them
+
 
 @dataclass(frozen=True)
 class SimulatedStay:
@@ -35,6 +38,7 @@ class SimulatedStay:
     hz: float
     rows: int
     rows_without_face: int
+    is_distress_asked: bool = False  # whether there was to be some, as chance has it
 
 
 def simulate_stay(
@@ -64,6 +68,7 @@ def simulate_stay(
     host's clock drifts. on_progress: told frames done of all.
     Raises InputError when a file exists and not `overwrite`, or when a setting cannot be.
     """
+    _check_options(start_hour=start_hour, episodes=episodes_per_hour)
     out = check_table_path(out)
     for path in (out, truth_path(out)):
         if path.exists() and not overwrite:
@@ -75,9 +80,19 @@ def simulate_stay(
         start_hour=start_hour,
         episodes_per_hour=episodes_per_hour,
         grimaces_per_hour=grimaces_per_hour,
+        first_episode_s=FIRST_EPISODE_S,
         arrival=TROUBLED if is_troubled else IN_ORDER,
     )
-    return write_stay(calibrated(stay), out, hz=hz, on_progress=on_progress)
+    done = write_stay(calibrated(stay), out, hz=hz, on_progress=on_progress)
+    return replace(done, is_distress_asked=episodes_per_hour > 0)
+
+
+def _check_options(*, start_hour: float, episodes: float) -> None:
+    """By the names that the command has for them. Raises InputError."""
+    if not 0 <= start_hour < 24:
+        raise InputError(f"--start-hour must be 0 or more and below 24, got {start_hour:g}")
+    if not 0 <= episodes <= _MOST_EPISODES:
+        raise InputError(f"--episodes must be 0 to {_MOST_EPISODES}, got {episodes:g}")
 
 
 def write_stay(
@@ -111,6 +126,12 @@ def describe(done: SimulatedStay) -> Iterator[str]:
     counts = Counter(row["kind"] for row in truth(stay) if row["layer"] == "expressions")
     shown = ", ".join(f"{kind} {counts[kind]}" for kind in ("distress", "grimace", "smile"))
     yield f"{done.truth}: {shown}; {done.rows_without_face:,} rows without a face"
+    if done.is_distress_asked and not counts["distress"]:
+        yield (
+            f"note: no distress was drawn. How often it comes is chance, about --episodes an hour, "
+            f"and never in the first {FIRST_EPISODE_S / 60:g} min, in which a baseline is learnt: "
+            "give more --hours, or another --seed"
+        )
 
 
 def _write_truth(stay: Stay, path: Path) -> None:
