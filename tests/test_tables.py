@@ -261,3 +261,10 @@ def test_text_of_several_lines_is_read_across_blocks(
     )
     read = read_landmarks(write_table([batch], tmp_path / "t.csv"))
     assert read.column("note").to_pylist() == notes
+
+
+@pytest.mark.parametrize("name", ["empty.parquet", "cut.parquet", "empty.csv"])
+def test_a_file_that_is_empty_or_cut_is_to_be_written_again(name: str, tmp_path: Path) -> None:
+    (tmp_path / name).write_bytes(b"PAR1" if name.startswith("cut") else b"")
+    with pytest.raises(TableError, match="empty or was cut short .*: write or copy it again"):
+        open_landmarks(tmp_path / name)

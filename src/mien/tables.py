@@ -328,7 +328,11 @@ def _read_header(path: Path) -> tuple[pa.Schema, int | None, dict[str, Any]]:
             return _without_null_types(reader.schema), None, {}
     except (pa.ArrowException, OSError) as error:
         kind = "Parquet" if path.suffix.lower() == ".parquet" else "CSV"
-        raise TableError(f"{path} cannot be read as {kind}: {_first_line(error)}") from error
+        said = _first_line(error).rstrip(".")
+        raise TableError(
+            f"{path} cannot be read as {kind}: {said}. A file that is empty or was cut short "
+            "cannot be mended: write or copy it again"
+        ) from error
 
 
 def _object(stored: bytes) -> dict[str, Any]:
