@@ -34,8 +34,8 @@ from mien.risk.events import (
     Term,
     Tick,
     WindowClosed,
-    to_line,
 )
+from mien.risk.lines import to_line
 
 TERMS = tuple(Term(name, 2.437219, 2.0, 1, "PSPI proxy") for name in "PBENRC")
 SCORED = Scored(6, TERMS, False, 0.914286, "READY", (("brow", 0.031542), ("mouth", 0.012211)))

@@ -24,7 +24,8 @@ from pathlib import Path
 from mien.evaluation.stay_calibration import calibrated
 from mien.monitor.journal import Journal
 from mien.monitor.verification import Verified
-from mien.risk.events import Awarded, Event, Notified, alert_log
+from mien.risk.events import Awarded, Event, Notified
+from mien.risk.lines import alert_log
 from mien.workflows.alarm_replays import scene
 from mien.workflows.replay import replay
 from mien.workflows.simulate_stay import write_stay

@@ -23,14 +23,8 @@ from mien.recording.synthetic_stay_arrival import Arrival
 from mien.recording.synthetic_stay_plan import Stretch
 from mien.risk import signal
 from mien.risk.action_units import CLOSED, p_of
-from mien.risk.events import (
-    Event,
-    SignalChanged,
-    TechnicalChanged,
-    WindowClosed,
-    from_line,
-    to_line,
-)
+from mien.risk.events import Event, SignalChanged, TechnicalChanged, WindowClosed
+from mien.risk.lines import from_line, to_line
 from mien.risk.settings import SignalSettings, WatchSettings
 
 DAY = script(3, 24, episodes_per_hour=1)

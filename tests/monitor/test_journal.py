@@ -30,8 +30,8 @@ from mien.risk.events import (
     Scored,
     Tick,
     VitalsGiven,
-    to_line,
 )
+from mien.risk.lines import to_line
 from tests.monitor.telling import WINDOW, Telling, record
 
 

@@ -36,8 +36,8 @@ from mien.risk.events import (
     TechnicalChanged,
     Tick,
     VitalsGiven,
-    alert_log,
 )
+from mien.risk.lines import alert_log
 from mien.risk.settings import AppraisalSettings, WatchSettings
 from tests.risk.streams import CALM
 

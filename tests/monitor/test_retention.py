@@ -27,8 +27,8 @@ from mien.risk.events import (
     Ordered,
     RosterSet,
     Tick,
-    to_line,
 )
+from mien.risk.lines import to_line
 from mien.risk.snapshots import to_parts
 from tests.monitor.telling import Telling
 

@@ -19,8 +19,8 @@ from mien.risk.events import (
     Said,
     SignalChanged,
     WindowClosed,
-    to_line,
 )
+from mien.risk.lines import to_line
 from mien.risk.quality import quality_of
 from mien.risk.settings import AppraisalSettings, WatchSettings
 from tests.risk.windows import (

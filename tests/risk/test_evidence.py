@@ -1,14 +1,8 @@
 """A record explains itself: what was seen, against which limits, and what it cannot know."""
 
 from mien.risk import evidence
-from mien.risk.events import (
-    Event,
-    RecordChanged,
-    VitalsGiven,
-    WindowClosed,
-    from_line,
-    to_line,
-)
+from mien.risk.events import Event, RecordChanged, VitalsGiven, WindowClosed
+from mien.risk.lines import from_line, to_line
 from tests.risk.beds import Bed, concerned, scored, technical
 
 

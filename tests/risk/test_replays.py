@@ -20,10 +20,8 @@ from mien.risk.events import (
     Ordered,
     RecordChanged,
     Tick,
-    alert_log,
-    from_line,
-    to_line,
 )
+from mien.risk.lines import alert_log, from_line, to_line
 from mien.risk.settings import ConditionSettings, WatchSettings
 from mien.risk.watch import Watch
 from tests.risk.streams import CALM as CALM_FACE

@@ -20,9 +20,8 @@ from mien.risk.events import (
     TechnicalChanged,
     Tick,
     WindowClosed,
-    from_line,
-    to_line,
 )
+from mien.risk.lines import from_line, to_line
 from mien.risk.measured import faces_of
 from mien.risk.signal import initial, step
 from mien.tables import points_of

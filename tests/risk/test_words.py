@@ -5,7 +5,8 @@ from dataclasses import replace
 
 import pytest
 
-from mien.risk.events import BODIES, Baseline, Event, LevelChanged, RecordChanged
+from mien.risk.events import Baseline, Event, LevelChanged, RecordChanged
+from mien.risk.lines import BODIES
 from mien.risk.words import explained, line_of, moment
 from tests.risk.beds import Bed, of, scored
 

@@ -5,10 +5,8 @@ from pathlib import Path
 import pyarrow as pa
 
 from mien.monitor.journal import Journal
-from mien.risk.events import (
-    Event,
-    to_line,
-)
+from mien.risk.events import Event
+from mien.risk.lines import to_line
 from mien.risk.watch import configured
 from mien.workflows.replay_bedside import Bedside
 from mien.workflows.replay_frame import MeasuredFrame

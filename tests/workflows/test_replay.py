@@ -16,8 +16,8 @@ from mien.risk.events import (
     Scored,
     SignalChanged,
     TechnicalChanged,
-    from_line,
 )
+from mien.risk.lines import from_line
 from mien.risk.settings import WatchSettings
 from mien.risk.words import explained, moment
 from mien.workflows.replay import replay

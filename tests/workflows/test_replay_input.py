@@ -11,11 +11,8 @@ import pytest
 
 from mien.errors import InputError, LogError, TableError
 from mien.monitor.journal import Journal
-from mien.risk.events import (
-    Event,
-    RecordChanged,
-    alert_log,
-)
+from mien.risk.events import Event, RecordChanged
+from mien.risk.lines import alert_log
 from mien.tables import read_landmarks
 from mien.workflows.replay import replay
 from mien.workflows.replay_frame import MeasuredFrame

@@ -9,13 +9,8 @@ from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
 from mien.monitor.journal import Journal
-from mien.risk.events import (
-    Event,
-    Tick,
-    WindowClosed,
-    alert_log,
-    from_line,
-)
+from mien.risk.events import Event, Tick, WindowClosed
+from mien.risk.lines import alert_log, from_line
 from mien.tables import read_landmarks
 from mien.workflows.replay import replay
 from mien.workflows.replay_bedside import Bedside

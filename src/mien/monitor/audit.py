@@ -24,7 +24,8 @@ from sqlalchemy import Connection, insert, select
 
 from mien.errors import InputError
 from mien.monitor.schema import chain, meta, parts, subjects
-from mien.risk.events import WARD, canonical_json
+from mien.risk.events import WARD
+from mien.risk.lines import canonical_json
 
 GENESIS = "0" * 64  # the link before the first
 

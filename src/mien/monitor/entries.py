@@ -11,17 +11,8 @@ from sqlalchemy import Connection, bindparam, delete, insert, select, update
 from mien.errors import LogError
 from mien.monitor.audit import Part
 from mien.monitor.schema import events, outbox, records, subjects
-from mien.risk.events import (
-    LARGEST,
-    PRIORITIES,
-    WARD,
-    Awarded,
-    Event,
-    Notified,
-    RecordChanged,
-    canonical_json,
-    to_line,
-)
+from mien.risk.events import LARGEST, PRIORITIES, WARD, Awarded, Event, Notified, RecordChanged
+from mien.risk.lines import canonical_json, to_line
 
 
 @dataclass(frozen=True, slots=True)

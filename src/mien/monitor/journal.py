@@ -32,7 +32,8 @@ from mien.monitor.settings import JournalSettings
 from mien.monitor.snapshots import Snapshot, add_with_snapshot, check_moment, newest
 from mien.monitor.store import Store, open_store
 from mien.monitor.verification import Broken, Verified
-from mien.risk.events import WARD, Event, Record, RecordChanged, canonical_json, from_line
+from mien.risk.events import WARD, Event, Record, RecordChanged
+from mien.risk.lines import canonical_json, from_line
 
 
 @dataclass(frozen=True, slots=True)

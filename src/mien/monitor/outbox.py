@@ -17,7 +17,8 @@ from mien.files import redacted
 from mien.monitor.schema import outbox
 from mien.monitor.settings import JournalSettings
 from mien.monitor.store import Store
-from mien.risk.events import Event, from_line
+from mien.risk.events import Event
+from mien.risk.lines import from_line
 
 
 @dataclass(frozen=True, slots=True)

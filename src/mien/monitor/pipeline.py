@@ -44,10 +44,8 @@ from mien.risk.events import (
     StoreChanged,
     Tick,
     WindowClosed,
-    as_read,
-    check_face,
-    check_header,
 )
+from mien.risk.lines import as_read, check_face, check_header
 from mien.risk.settings import WatchConfig
 from mien.risk.snapshots import from_parts, to_parts
 from mien.risk.watch import Watch, advance, gone_on, initial, reconfigured

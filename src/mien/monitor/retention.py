@@ -44,7 +44,8 @@ from mien.monitor.schema import (
 )
 from mien.monitor.snapshots import Snapshot, add_with_snapshot, check_moment, newest
 from mien.monitor.verification import read_excuses
-from mien.risk.events import WARD, Event, canonical_json, from_line
+from mien.risk.events import WARD, Event
+from mien.risk.lines import canonical_json, from_line
 
 _OF_PATIENT = (events, notes, snapshots, records, outbox, landmarks, subjects)
 

@@ -20,7 +20,8 @@ from mien.monitor import audit
 from mien.monitor.audit import GENESIS, Head
 from mien.monitor.entries import Told, content_of, outbox_row, record_row
 from mien.monitor.schema import chain, events, notes, outbox, parts, records, snapshots, subjects
-from mien.risk.events import WARD, from_line
+from mien.risk.events import WARD
+from mien.risk.lines import from_line
 
 _BLOCK = 500  # entries looked at in one go
 

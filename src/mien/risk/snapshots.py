@@ -15,7 +15,8 @@ from pydantic import TypeAdapter, ValidationError
 
 from mien.errors import LogError
 from mien.risk.alert_state import Alert
-from mien.risk.events import WARD, Gathered, StoreChanged, canonical_json
+from mien.risk.events import WARD, Gathered, StoreChanged
+from mien.risk.lines import canonical_json
 from mien.risk.responder import Responder
 from mien.risk.settings import WatchConfig, WatchSettings
 from mien.risk.triage import Triage

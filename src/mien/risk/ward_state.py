@@ -20,7 +20,8 @@ from mien.risk import (
 )
 from mien.risk.alert_state import Alert
 from mien.risk.appraisal import Appraisal
-from mien.risk.events import WARD, Event, Gathered, StoreChanged, canonical_json
+from mien.risk.events import WARD, Event, Gathered, StoreChanged
+from mien.risk.lines import canonical_json
 from mien.risk.responder import Responder
 from mien.risk.settings import WatchConfig, WatchSettings
 from mien.risk.signal import SignalState

@@ -18,7 +18,8 @@ from mien.evaluation.stay_calibration import calibrated
 from mien.evaluation.stay_measured import measured_events
 from mien.recording.synthetic_stay import Stay, script
 from mien.recording.synthetic_stay_plan import HOUR_S, Stretch
-from mien.risk.events import Event, Face, FrameMeasured, RecordChanged, alert_log
+from mien.risk.events import Event, Face, FrameMeasured, RecordChanged
+from mien.risk.lines import alert_log
 from mien.risk.settings import WatchConfig
 from mien.risk.snapshots import from_snapshot, to_snapshot
 from mien.risk.watch import Watch, advance, configured, gone_on, initial

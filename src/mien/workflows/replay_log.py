@@ -10,7 +10,8 @@ from typing import IO
 
 from mien.errors import InputError, LogError
 from mien.files import replacing
-from mien.risk.events import WARD, Event, from_line, to_line
+from mien.risk.events import WARD, Event
+from mien.risk.lines import from_line, to_line
 
 TRUTH_SUFFIX = ".truth.jsonl"  # beside a simulated stay's table
 LOG_SUFFIXES = frozenset([".jsonl", ".ndjson"])

@@ -13,7 +13,6 @@ from mien.errors import LogError
 from mien.risk import signal
 from mien.risk.action_units import REGIONS, UNITS
 from mien.risk.events import (
-    BODIES,
     POINT_VALUES,
     REGION_COUNT,
     UNIT_COUNT,
@@ -32,12 +31,8 @@ from mien.risk.events import (
     Tick,
     VitalsGiven,
     WindowClosed,
-    alert_log,
-    as_read,
-    check_face,
-    from_line,
-    to_line,
 )
+from mien.risk.lines import BODIES, alert_log, as_read, check_face, from_line, to_line
 from mien.risk.measured import REGION_VALUES, STEADY_POINTS
 from mien.risk.settings import WatchSettings
 
