@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 _ADDRESS = re.compile(r"^[a-z][a-z0-9+.-]+:/{1,2}", re.IGNORECASE)
 _ADDRESS_IN_TEXT = re.compile(r"\b[a-z][a-z0-9+.-]+:/{1,2}(?:[^\n]*@)?[^\s'\"<>]*", re.IGNORECASE)
+_SQLITE = b"SQLite format 3\0"
 
 
 @contextmanager
@@ -76,6 +77,12 @@ def sha256(path: str | Path) -> str:
     """The SHA-256 of a file, read in pieces, as 64 hexadecimal digits."""
     with open(path, "rb") as handle:
         return hashlib.file_digest(handle, "sha256").hexdigest()
+
+
+def is_sqlite(path: str | Path) -> bool:
+    """Whether a file begins as a database of SQLite does. Raises OSError."""
+    with open(path, "rb") as handle:
+        return handle.read(len(_SQLITE)) == _SQLITE
 
 
 def is_address(source: str | Path) -> bool:

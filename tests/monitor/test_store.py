@@ -140,11 +140,33 @@ def test_a_commit_is_on_the_disk_and_the_file_its_owner_s(tmp_path: Path) -> Non
 
 def test_a_file_that_is_no_database_is_left_alone(tmp_path: Path) -> None:
     (tmp_path / "notes.txt").write_text("x" * 4096)
-    with pytest.raises(StoreError, match="notes.txt cannot be written now: file is not a database"):
+    with pytest.raises(InputError, match=r"notes\.txt is no store of the watch: choose another"):
         Journal.open(tmp_path / "notes.txt")
     assert (tmp_path / "notes.txt").read_text() == "x" * 4096
-    with pytest.raises(StoreError, match=r"cannot write .*nowhere/ward.db: No such file"):
-        Journal.open(tmp_path / "nowhere" / "ward.db")
+
+
+def test_a_database_of_something_else_is_left_alone(tmp_path: Path) -> None:
+    with closing(sqlite3.connect(tmp_path / "lab.db")) as other:
+        other.execute("CREATE TABLE events (mine TEXT)")
+    before = (tmp_path / "lab.db").read_bytes()
+    with pytest.raises(InputError, match=r"lab\.db is a database of something else"):
+        Journal.open(tmp_path / "lab.db")
+    assert (tmp_path / "lab.db").read_bytes() == before
+
+
+def test_a_store_that_was_cut_short_is_called_damaged(tmp_path: Path) -> None:
+    Journal.open(tmp_path / "ward.db").close()
+    whole = (tmp_path / "ward.db").read_bytes()
+    (tmp_path / "ward.db").write_bytes(whole[: len(whole) // 2])
+    with pytest.raises(StoreError, match="it is damaged: restore a copy"):
+        Journal.open(tmp_path / "ward.db")
+
+
+def test_the_folder_of_a_store_is_made_and_one_that_cannot_be_is_named(tmp_path: Path) -> None:
+    Journal.open(tmp_path / "new" / "ward.db").close()
+    assert (tmp_path / "new" / "ward.db").exists()
+    with pytest.raises(StoreError, match=r"cannot write .*ward\.db/ward\.db"):
+        Journal.open(tmp_path / "new" / "ward.db" / "ward.db")
 
 
 @pytest.mark.parametrize(

@@ -238,6 +238,12 @@ def test_wrong_use_is_told_at_once(options: dict, why: str) -> None:
     assert "secretpw" not in str(raised.value)
 
 
+def test_a_store_is_no_recording_and_its_records_are_read_otherwise(tmp_path: Path) -> None:
+    Journal.open(tmp_path / "ward.db").close()
+    with pytest.raises(InputError, match=r"ward\.db is a store: --store .*ward\.db --explain KEY"):
+        replay(tmp_path / "ward.db")
+
+
 def test_a_folder_is_no_recording(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="is a folder: give one landmark table"):
         replay(tmp_path)

@@ -52,8 +52,8 @@ def replay(
         str | None,
         typer.Option(
             metavar="FILE|URL",
-            help="Keep the log in this journal, SQLite or PostgreSQL; the same replay goes on "
-            "from it (mien[monitor]).",
+            help="Keep the log of this one replay in a journal, SQLite or PostgreSQL; the same "
+            "replay goes on from it (mien[monitor]).",
         ),
     ] = None,
     explain: Annotated[

@@ -9,6 +9,7 @@ caller does the same again.
 from __future__ import annotations
 
 import os
+import sqlite3
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from math import ceil
@@ -20,7 +21,7 @@ from sqlalchemy.exc import ArgumentError, DBAPIError, IntegrityError
 from sqlalchemy.exc import TimeoutError as NoConnectionLeft
 
 from mien.errors import InputError, StoreError, missing_extra
-from mien.files import is_address, redacted
+from mien.files import is_address, is_sqlite, redacted
 
 
 class Store:
@@ -79,18 +80,23 @@ class Store:
                 f"nothing of this was kept, try again ({_reason(error)})"
             ) from error
         except (DBAPIError, NoConnectionLeft, self.engine.dialect.loaded_dbapi.Error) as error:
+            reason = _reason(error)
+            remedy = "put it right and do the same again"
+            if "malformed" in reason or "not a database" in reason:
+                remedy = "it is damaged: restore a copy of it"
             raise StoreError(
-                f"the watch's store {self.shown} cannot be {done} now: {_reason(error)}. "
-                "Nothing is half-written: put it right and do the same again"
+                f"the watch's store {self.shown} cannot be {done} now: {reason}. "
+                f"Nothing is half-written: {remedy}"
             ) from error
 
 
 def open_store(address: str | Path, *, busy_timeout_s: float = 5.0) -> Store:
     """Open a store: the path of a file, or the address of a PostgreSQL database.
 
-    A file that is not there is made, for its owner's eyes only.
+    A file that is not there is made, its folder too, for its owner's eyes only.
 
-    Raises InputError for another kind of address, MissingExtraError without PostgreSQL's driver.
+    Raises InputError for another kind of address and for a file of something else,
+    MissingExtraError without PostgreSQL's driver.
     """
     url = _url(address)
     if url.get_backend_name() == "sqlite":
@@ -114,9 +120,25 @@ def _url(address: str | Path) -> URL:
     return url
 
 
+def _check_is_store(path: Path) -> None:
+    """Nothing is written into a file of something else. Raises InputError."""
+    if path.stat().st_size and not is_sqlite(path):
+        raise InputError(f"{path} is no store of the watch: choose another name")
+    try:
+        read_only = f"{path.absolute().as_uri()}?mode=ro"
+        with closing(sqlite3.connect(read_only, uri=True)) as connection:
+            tables = {name for (name,) in connection.execute("SELECT name FROM sqlite_master")}
+    except sqlite3.Error:
+        return  # locked or damaged: told when it is used
+    if tables and "audit_parts" not in tables:
+        raise InputError(f"{path} is a database of something else: choose another name")
+
+
 def _open_file(path: Path, busy_timeout_s: float) -> Store:
     try:
+        path.parent.mkdir(parents=True, exist_ok=True)
         os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
+        _check_is_store(path)
     except OSError as error:
         raise StoreError(f"cannot write {path}: {error.strerror or error}") from error
     engine = create_engine(URL.create("sqlite", database=str(path)))

@@ -9,7 +9,7 @@ from pathlib import Path
 from mien.emotion.ahead import thread_count
 from mien.emotion.contract import Progress
 from mien.errors import InputError
-from mien.files import is_address, without_credentials
+from mien.files import is_address, is_sqlite, without_credentials
 from mien.risk.events import Event
 from mien.risk.settings import WatchSettings
 from mien.risk.watch import configured
@@ -79,7 +79,7 @@ def replay(
         if explain is None or store is None:
             raise InputError("nothing to replay: give a landmark table or an event log (.jsonl)")
         return Replayed(explanation=tuple(explain_store(str(store), explain)))
-    _refuse_live(source)
+    _check_source(source)
     asked = posterior(model)
     earlier = None if baseline is None or _is_number(baseline) else Path(str(baseline))
     learn_s = float(str(baseline)) if baseline is not None and earlier is None else None
@@ -160,9 +160,13 @@ def _try_folder(path: Path) -> None:
         raise InputError(f"cannot write {path}: {error.strerror or error}") from error
 
 
-def _refuse_live(source: str | Path) -> None:
+def _check_source(source: str | Path) -> None:
     if is_address(source):
         shown = without_credentials(str(source))
         raise InputError(f"{shown} is a stream: mien extract it, then replay the table")
     if Path(source).is_dir():
         raise InputError(f"{source} is a folder: give one landmark table or event log in it")
+    if Path(source).is_file() and is_sqlite(source):
+        raise InputError(
+            f"{source} is a store: --store {source} --explain KEY reads a record of it"
+        )

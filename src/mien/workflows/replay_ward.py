@@ -125,5 +125,5 @@ def _differs(event: Event) -> str:
     return (
         f"the store says {type(event.body).__name__} {event.seq} of {event.patient!r} where this "
         "replay says something else: it was written by other settings, another model, version "
-        "or recording. Give the same again, or a new store"
+        "or recording. A store holds one replay: give the same again, or a new store"
     )
