@@ -70,6 +70,7 @@ def canonical_json(value: Any) -> str:
 def to_line(event: Event) -> str:
     """An event as one line of canonical JSON.
 
+    >>> from mien.risk.events import WARD, Tick
     >>> to_line(Event(WARD, 1, 5000, 5000, "ab", Tick()))
     '{"body":{},"config_hash":"ab","event_time_ms":5000,"kind":"Tick","patient":"",\
 "received_time_ms":5000,"seq":1}'
