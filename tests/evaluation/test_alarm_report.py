@@ -86,6 +86,16 @@ def test_every_measure_stands_beside_its_target() -> None:
     assert not by_name["sensitivity, P ≥ 6 → MEDIUM"].is_met  # two of two prove little
 
 
+def test_false_alarms_of_days_by_every_frame_count_by_themselves() -> None:
+    whole = results().by_source["windows"]
+    many = whole.false_mediums.model_copy(update={"value": 9.4})
+    faces = whole.model_copy(update={"false_mediums": many})
+    changed = results().model_copy(update={"by_source": {"windows": whole, "faces": faces}})
+    row = next(row for row in rows(changed) if row.measure.startswith("false MEDIUM"))
+    assert row.is_met is False
+    assert "by every frame 9.40" in row.found
+
+
 @pytest.mark.parametrize(("same", "is_met"), [(3, True), (2, False)])
 def test_one_replay_that_differs_is_a_miss(same: int, is_met: bool) -> None:
     changed = results().model_copy(update={"replays": replayed(same=same)})

@@ -84,12 +84,14 @@ def _times(whole: Variant) -> Iterator[Row]:
 def _false_alarms(results: AlarmResults) -> Iterator[Row]:
     free = results.free
     has_days = free.days > 0
+    rates = [free.false_mediums, *_by_every_frame(results)]
     worst = f"; worst tenth of {free.patients} patients {free.worst_tenth:.2f}" if has_days else ""
+    by_frame = "".join(f"; by every frame {rate_text(rate)}" for rate in rates[1:])
     yield Row(
         "false MEDIUM per patient-day, event-free",
-        f"≤ {MOST_FALSE:g}",
-        rate_text(free.false_mediums) + worst,
-        free.false_mediums.value <= MOST_FALSE if has_days else None,
+        f"≤ {MOST_FALSE:g}, by every frame too",
+        rate_text(free.false_mediums) + worst + by_frame,
+        all(rate.value <= MOST_FALSE for rate in rates) if has_days else None,
     )
     yield Row(
         "bare 2 SD alarm on the same days, a day",
@@ -103,6 +105,15 @@ def _false_alarms(results: AlarmResults) -> Iterator[Row]:
         f"{100 * free.good_scored.value:.1f} %" if has_days else NOT_HERE,
         free.good_scored.value >= LEAST_SCORED if has_days else None,
     )
+
+
+def _by_every_frame(results: AlarmResults) -> list[Rate]:
+    """Of days that did not begin at windows, if there are any: these are like landmarks' in most
+    patients, but the few whose faces mislead make the false alarms."""
+    by_source = results.by_source
+    if "faces" not in by_source or not by_source["faces"].false_mediums.days:
+        return []
+    return [by_source["faces"].false_mediums]
 
 
 def _ablation(one: Variant, whole: Variant) -> Row:
