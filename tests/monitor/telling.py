@@ -17,6 +17,7 @@ from mien.risk.events import (
     Tick,
     WindowClosed,
 )
+from tests.risk.plain_record import record
 
 WINDOW = WindowClosed(
     10, 10, 10, 0.001, 0, (1.5, 0.25, 0.0, 0.0, 0.0, 0.0), False, 1.75, 0.1, None, (0.5,) * 14
@@ -55,27 +56,3 @@ class Telling:
     def closing(self, opened: Record) -> list[Event]:
         closed = record(opened.patient, int(opened.key.rpartition("/")[2]), is_closed=True)
         return [self(opened.patient, RecordChanged(closed, "closed")), self(WARD, Ordered(()))]
-
-
-def record(patient: str, seq: int, **changed: Any) -> Record:
-    plain: dict[str, Any] = {
-        "key": f"{patient}/concern/{seq}",
-        "patient": patient,
-        "rule": "concern",
-        "priority": "MEDIUM",
-        "onset_ms": 0,
-        "is_present": True,
-        "is_observed": True,
-        "acknowledged_by": None,
-        "acknowledged_ms": None,
-        "cleared_ms": None,
-        "is_closed": False,
-        "outcome": None,
-        "closed_by": None,
-        "cpot": None,
-        "nrs": None,
-        "reopened": 0,
-        "score": 5,
-        "evidence": None,
-    }
-    return Record(**(plain | changed))

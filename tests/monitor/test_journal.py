@@ -32,7 +32,8 @@ from mien.risk.events import (
     VitalsGiven,
 )
 from mien.risk.lines import to_line
-from tests.monitor.telling import WINDOW, Telling, record
+from tests.monitor.telling import WINDOW, Telling
+from tests.risk.plain_record import record
 
 
 def test_what_was_appended_is_there_after_a_restart(address: str) -> None:

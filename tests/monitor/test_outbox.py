@@ -15,7 +15,8 @@ from mien.monitor.journal import Journal
 from mien.monitor.settings import JournalSettings
 from mien.monitor.verification import Verified
 from mien.risk.events import WARD, Notified
-from tests.monitor.telling import Telling, record
+from tests.monitor.telling import Telling
+from tests.risk.plain_record import record
 
 
 def notify(journal: Journal, count: int) -> list[str]:

@@ -13,6 +13,7 @@ from mien.errors import LogError
 from mien.risk import signal
 from mien.risk.action_units import REGIONS, UNITS
 from mien.risk.events import (
+    LARGEST,
     POINT_VALUES,
     REGION_COUNT,
     UNIT_COUNT,
@@ -25,7 +26,6 @@ from mien.risk.events import (
     Notified,
     Nurse,
     Paused,
-    Record,
     RecordChanged,
     RosterSet,
     Tick,
@@ -35,6 +35,7 @@ from mien.risk.events import (
 from mien.risk.lines import BODIES, alert_log, as_read, check_face, from_line, to_line
 from mien.risk.measured import REGION_VALUES, STEADY_POINTS
 from mien.risk.settings import WatchSettings
+from tests.risk.plain_record import record
 
 counts = st.integers(0, 10**6)
 speeds = st.floats(0, 1e9)
@@ -67,6 +68,7 @@ RANGES: dict[type, dict[str, st.SearchStrategy[Any]]] = {  # what a line may hol
         "negative": st.none() | shares,
     },
 }  # fmt: skip
+st.register_type_strategy(int, st.integers(-LARGEST, LARGEST))  # as databases hold them
 for kind, ranges in RANGES.items():
     st.register_type_strategy(kind, st.builds(kind, **ranges))
 
@@ -253,30 +255,6 @@ def test_the_alert_log_forgets_when_the_host_heard_and_what_is_no_alert() -> Non
     later = [Event("a", 1, 5, 77, "c", window), Event("a", 2, 5, 77, "c", told)]
     assert alert_log(one) == alert_log(later)
     assert alert_log(one).count("\n") == 1
-
-
-def record(**changed: Any) -> Record:
-    plain: dict[str, Any] = {
-        "key": "a/concern/1",
-        "patient": "a",
-        "rule": "concern",
-        "priority": "MEDIUM",
-        "onset_ms": 0,
-        "is_present": True,
-        "is_observed": True,
-        "acknowledged_by": None,
-        "acknowledged_ms": None,
-        "cleared_ms": None,
-        "is_closed": False,
-        "outcome": None,
-        "closed_by": None,
-        "cpot": None,
-        "nrs": None,
-        "reopened": 0,
-        "score": 5,
-        "evidence": None,
-    }
-    return Record(**(plain | changed))
 
 
 def test_what_the_screen_shows_is_condition_and_acknowledgement() -> None:
