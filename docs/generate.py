@@ -1,4 +1,4 @@
-"""Write docs/data.md, docs/cli.md and docs/settings.md from the code.
+"""Write the pages of docs that follow from the code: see PAGES.
 
     .venv/bin/python docs/generate.py
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from mien.monitor.journal import Journal
+from tests.monitor.hosts import Host
 from tests.monitor.postgres import Server
 
 
@@ -30,3 +31,10 @@ def address(request: pytest.FixtureRequest, tmp_path: Path) -> str:
 def journal(address: str) -> Iterator[Journal]:
     with Journal.open(address) as journal:
         yield journal
+
+
+@pytest.fixture
+def host(tmp_path: Path) -> Iterator[Host]:
+    host = Host(tmp_path / "ward.db")
+    yield host
+    host.kill()

@@ -1,116 +1,33 @@
 """The host's loop: what is acknowledged is kept, what is dropped is counted, kills lose nothing."""
 
-import sqlite3
-import threading
-from collections.abc import Iterator
-from contextlib import closing, contextmanager
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
-from mien.errors import InputError, LogError, StoreError
+from mien.errors import InputError, LogError
 from mien.monitor.journal import Journal
 from mien.monitor.pipeline import Pipeline
-from mien.monitor.settings import JournalSettings, PipelineSettings
+from mien.monitor.settings import PipelineSettings
 from mien.monitor.verification import Verified
 from mien.risk import watch
-from mien.risk.action_units import UNITS
 from mien.risk.events import (
     WARD,
-    Acknowledged,
     BedAdded,
-    Body,
-    Closed,
     Event,
     Face,
-    FrameMeasured,
-    Nurse,
     Paused,
     RecordChanged,
-    RosterSet,
     Scored,
     StoreChanged,
     TechnicalChanged,
     Tick,
     VitalsGiven,
 )
-from mien.risk.lines import alert_log
 from mien.risk.settings import AppraisalSettings, WatchSettings
+from tests.monitor.hosts import CONFIG, GRIMACE, START_MS, Host, locked, of
 from tests.risk.streams import CALM
-
-START_MS = 1_700_000_000_000
-CONFIG = watch.configured(model_hash="m")
-GRIMACE = replace(
-    CALM, action_units=tuple(4.0 if unit in ("au04", "au07") else 0.0 for unit in UNITS)
-)
-IMPATIENT = JournalSettings(busy_timeout_s=0.01)
-
-
-class Host:
-    """A host whose clock is moved by hand, and the beds' streams."""
-
-    def __init__(self, path: Path, config=CONFIG, limits: PipelineSettings | None = None) -> None:
-        self.path, self.config, self.limits = path, config, limits
-        self.now_ms = START_MS
-        self.back_ms = 0  # the host's clock is set back so far
-        self.kept: list[Event] = []
-        self.open()
-
-    def open(self) -> None:
-        self.journal = Journal.open(self.path, IMPATIENT)
-        self.pipeline = Pipeline.open(
-            self.journal,
-            self.config,
-            clock=lambda: self.now_ms - self.back_ms,
-            steady=lambda: self.now_ms,
-            settings=self.limits,
-            on_kept=self.kept.extend,
-        )
-
-    def kill(self) -> None:
-        """Nothing is written any more, and nothing but the file is left."""
-        self.journal.close()
-
-    def tenth(self, faces: dict[str, Face | None]) -> None:
-        """A frame of each bed comes, .1 s after the one before."""
-        for patient, face in faces.items():
-            self.pipeline.offer(patient, face, time_ms=self.now_ms - 40)
-        self.pipeline.turn()
-        self.now_ms += 100
-
-    def seconds(self, count: int, faces: dict[str, Face | None]) -> None:
-        """Every half second what was said is written."""
-        for tenth in range(10 * count):
-            self.tenth(faces)
-            if tenth % 5 == 4:
-                self.pipeline.write()
-
-    def log(self, *patients: str) -> str:
-        logs = [alert_log(self.journal.events(patient)) for patient in (*patients, WARD)]
-        return "".join(logs)
-
-
-@pytest.fixture
-def host(tmp_path: Path) -> Iterator[Host]:
-    host = Host(tmp_path / "ward.db")
-    yield host
-    host.kill()
-
-
-def of(kind: type, events: list[Event]) -> list:
-    return [event.body for event in events if isinstance(event.body, kind)]
-
-
-@contextmanager
-def locked(path: Path) -> Iterator[None]:
-    """Another process writes into the store and does not end."""
-    with closing(sqlite3.connect(path, isolation_level=None)) as other:
-        other.execute("BEGIN IMMEDIATE")
-        yield
-        other.execute("ROLLBACK")
 
 
 def test_an_episode_at_a_bed_becomes_an_alert_on_the_disk(host: Host) -> None:
@@ -160,113 +77,6 @@ def test_acts_are_never_dropped_and_come_in_their_order(host: Host) -> None:
     assert scores == [score % 20 for score in range(500)]
     kept = [event.body.news2 for event in host.journal.events("a", kinds=["VitalsGiven"])]
     assert kept == scores
-
-
-def test_what_cannot_be_told_is_answered_with_the_reason(host: Host) -> None:
-    host.pipeline.tell("a", BedAdded())
-    receipt = host.pipeline.tell("a", RosterSet(()))
-    acknowledged = host.pipeline.tell("a", Acknowledged("a/concern/1", "ann"))
-    host.pipeline.turn()
-    host.pipeline.write()
-    with pytest.raises(LogError, match="ward's"):
-        receipt.result(0)
-    assert "no such open record" in acknowledged.result(0)[-1].body.why
-    with pytest.raises(LogError, match="without a patient"):
-        host.pipeline.offer("", CALM, time_ms=START_MS)
-
-
-BAD_FRAMES: dict[str, tuple[str, Face | None, object]] = {
-    "NaN": ("b", replace(CALM, yaw_deg=float("nan")), START_MS),
-    "a unit without end": ("b", replace(CALM, action_units=(float("inf"),) * 6), START_MS),
-    "a point that overflows": ("b", replace(CALM, points=(1e300,) * 44), START_MS),
-    "two units": ("b", replace(CALM, action_units=(0.0, 0.0)), START_MS),
-    "half a character": ("bed\ud800", CALM, START_MS),
-    "NUL": ("bed\0", CALM, START_MS),
-    "a time of no year": ("b", CALM, 2**70),
-    "half a millisecond": ("b", CALM, 1.5),
-}
-BAD_ACTS: dict[str, tuple[str, Body, int | None]] = {
-    "NEWS2 7.0": ("a", VitalsGiven(7.0), None),  # type: ignore[arg-type]
-    "a pause of 600000.0 ms": ("a", Paused("Jo", "care", 600_000.0), None),  # type: ignore[arg-type]
-    "an unknown reason": ("a", Paused("Jo", "bathroom", 1000), None),  # type: ignore[arg-type]
-    "nobody": ("a", Acknowledged("k", None), None),  # type: ignore[arg-type]
-    "half a character": ("a", Acknowledged("k", "\ud800"), None),
-    "an unknown role": (WARD, RosterSet((Nurse("Jo", "doctor", ()),)), None),  # type: ignore[arg-type]
-    "a place of NaN": (WARD, RosterSet((Nurse("Jo", "nurse", (), place_m=float("nan")),)), None),
-    "an unknown outcome": ("a", Closed("k", "Jo", "bogus"), None),  # type: ignore[arg-type]
-    "a bed with NUL": ("bed\0", VitalsGiven(3), None),
-    "a time of no year": ("a", VitalsGiven(3), 2**70),
-}
-
-
-@pytest.mark.parametrize("bad", BAD_FRAMES)
-def test_a_frame_that_no_log_could_hold_is_refused_and_the_others_go_on(
-    host: Host, bad: str
-) -> None:
-    patient, face, time_ms = BAD_FRAMES[bad]
-    with pytest.raises(LogError, match="a frame of .* that is none"):
-        host.pipeline.offer(patient, face, time_ms=time_ms)  # type: ignore[arg-type]
-    host.seconds(4, {"a": CALM})
-    assert of(Scored, host.kept) and set(host.pipeline.watch.beds) == {"a"}
-
-
-@pytest.mark.parametrize("bad", BAD_ACTS)
-def test_an_act_that_no_log_could_be_read_with_again_is_refused(host: Host, bad: str) -> None:
-    patient, body, time_ms = BAD_ACTS[bad]
-    host.seconds(2, {"a": CALM})
-    with pytest.raises(LogError):
-        host.pipeline.tell(patient, body, time_ms=time_ms)
-    host.seconds(2, {"a": CALM})
-    host.kill()
-    host.open()
-    assert isinstance(host.journal.verify(), Verified)
-
-
-def test_a_frame_that_a_machine_fails_over_is_counted_and_nothing_else_stops(host: Host) -> None:
-    nonsense = replace(CALM, points=("x",) * 44)  # type: ignore[arg-type]
-    for at_ms in range(START_MS - 5000, START_MS, 100):  # past the check of offer
-        frame = Event("a", 0, at_ms, at_ms, "", FrameMeasured(nonsense))
-        host.pipeline.queues.offer(frame)
-    host.seconds(4, {"b": CALM})
-    assert host.pipeline.failed["a"] > 0 and host.pipeline.failure is not None
-    assert len(of(Tick, host.kept)) == 4 and of(Scored, host.kept)
-    assert host.pipeline.fault is None
-
-
-def test_what_stops_the_watch_is_told_at_once_and_nothing_is_taken_any_more(host: Host) -> None:
-    faults: list[BaseException] = []
-    stopped = threading.Event()
-
-    def on_kept(said: object) -> None:
-        raise RuntimeError("the screen is gone")
-
-    def on_fault(fault: BaseException) -> None:
-        faults.append(fault)
-        stopped.set()
-
-    host.kill()
-    with Journal.open(host.path) as journal:
-        pipeline = Pipeline.open(
-            journal, CONFIG, clock=lambda: START_MS, on_kept=on_kept, on_fault=on_fault
-        )
-        with pytest.raises(RuntimeError, match="the screen is gone"), pipeline.running():
-            assert stopped.wait(30)
-            assert faults == [pipeline.fault]
-            with pytest.raises(StoreError, match="the watch has stopped"):
-                pipeline.tell("a", VitalsGiven(3))
-            with pytest.raises(StoreError, match="the watch has stopped"):
-                pipeline.offer("a", CALM, time_ms=START_MS)
-    host.open()
-
-
-def test_after_its_end_nobody_waits_for_a_watch_in_vain(host: Host) -> None:
-    receipt = host.pipeline.tell("a", VitalsGiven(3))
-    host.pipeline.close()
-    assert receipt.done()
-    with pytest.raises(StoreError, match="the watch is closed"):
-        host.pipeline.tell("a", VitalsGiven(3))
-    with pytest.raises(StoreError, match="the watch is closed"):
-        host.pipeline.offer("a", CALM, time_ms=START_MS)
 
 
 def test_what_is_kept_of_a_stream_is_told_by_its_own_clock(host: Host) -> None:

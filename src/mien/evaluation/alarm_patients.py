@@ -26,7 +26,6 @@ TEST = range(50_000, 60_000)
 DAY_H = 24.0
 # The hour at which the watch begins, by turns: whoever comes at night has a baseline of sleep.
 STARTS_H = (8.0, 14.0, 20.0, 2.0)
-FIRST_EPISODE_S = 2700.0  # the half hour of learning, usable or not, is then over for most
 FACES_H, FACES_EPISODES_AN_HOUR = 2.5, 4.0  # short and full: a patient-hour of faces is a minute
 # Numbers of patients, so that nobody is measured twice.
 _FACES_FROM, _EPISODES_FROM, _VANISHING_FROM, _WAVERING_FROM = 5_000, 10_000, 15_000, 17_000
@@ -128,7 +127,6 @@ def _scripted(asked: Asked) -> Stay:
         patient=asked.number,
         start_hour=STARTS_H[asked.number % len(STARTS_H)],
         episodes_per_hour=asked.episodes_an_hour if asked.purpose == "episodes" else 0.0,
-        first_episode_s=FIRST_EPISODE_S,
     )
     random = np.random.default_rng([plain.seed, plain.number])
     if asked.purpose == "vanishing":

@@ -37,6 +37,7 @@ GENERATOR = "mien-stay 1"  # raised when the same script would give other points
 ACTIVITIES = ("rest", "sleep", "speech", "meal")
 EXPRESSIONS = ("smile", "grimace", "distress")
 VIEWS = ("dim", "occluded", "turned", "away", "lost")  # what is not named is clear
+FIRST_EPISODE_S = 2700.0  # the half hour of learning, usable or not, is then over for most
 MOST_HOURS = 24 * 31
 _WAKES_S = 30.0  # before distress, and lies awake after it
 # Streams of random numbers: each thing has its own, so that none moves another.
@@ -96,7 +97,7 @@ def script(
     episodes_per_hour: float = 0.5,
     grimaces_per_hour: float = 2.0,
     strong_share: float = 0.5,
-    first_episode_s: float = 2700.0,
+    first_episode_s: float = FIRST_EPISODE_S,
     arrival: Arrival = IN_ORDER,
 ) -> Stay:
     """What happens to one patient: sleep, talk, meals, smiles, grimaces, distress, views.

@@ -50,7 +50,7 @@ class Replayed:
 def describe(done: Replayed) -> Iterator[str]:
     """A replay in a few lines of text."""
     for one in done.patients:
-        yield from _of_patient(one)
+        yield from _of_patient(one, done.config)
     if done.config is not None:
         config = done.config
         yield (
@@ -62,7 +62,7 @@ def describe(done: Replayed) -> Iterator[str]:
     yield from done.explanation
 
 
-def _of_patient(one: PatientReplay) -> Iterator[str]:
+def _of_patient(one: PatientReplay, config: WatchConfig | None) -> Iterator[str]:
     frames = one.frames
     if frames is not None:
         yield (
@@ -70,7 +70,10 @@ def _of_patient(one: PatientReplay) -> Iterator[str]:
             f"{frames.late:,} late, {frames.doubled:,} doubled, {frames.dropped:,} dropped"
         )
     share = one.scored_s / max(one.length_s, 1)
-    end = "" if frames is None else " (a second is watched 2 s after its end, the last never)"
+    end = ""
+    if frames is not None and config is not None:
+        late_s = config.settings.signal.lateness_s
+        end = f" (a second is watched {late_s:g} s after its end, the last never)"
     yield (
         f"{one.patient}: {moment(1000 * one.length_s)} watched{end}, {share:.1%} of it scored, "
         f"{_count_of(one.records)}"

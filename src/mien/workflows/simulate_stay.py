@@ -18,13 +18,12 @@ from mien.emotion.contract import Progress
 from mien.errors import InputError
 from mien.evaluation.stay_calibration import calibrated
 from mien.files import replacing
-from mien.recording.synthetic_stay import GENERATOR, Stay, script, truth
+from mien.recording.synthetic_stay import FIRST_EPISODE_S, GENERATOR, Stay, script, truth
 from mien.recording.synthetic_stay_arrival import IN_ORDER, TROUBLED
 from mien.recording.synthetic_stay_frames import SIZE_PX, FrameChunk, frame_count, frames
 from mien.tables import TableWriter, check_table_path, landmark_batch
 from mien.workflows.replay_log import TRUTH_SUFFIX
 
-FIRST_EPISODE_S = 2700.0
 _MOST_EPISODES = 60  # an hour; of 45 s or more, and a minute between them
 
 
@@ -80,7 +79,6 @@ def simulate_stay(
         start_hour=start_hour,
         episodes_per_hour=episodes_per_hour,
         grimaces_per_hour=grimaces_per_hour,
-        first_episode_s=FIRST_EPISODE_S,
         arrival=TROUBLED if is_troubled else IN_ORDER,
     )
     done = write_stay(calibrated(stay), out, hz=hz, on_progress=on_progress)
