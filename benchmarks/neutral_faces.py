@@ -23,6 +23,7 @@ from mien.recording.synthetic_face import DRIFTS, filmed, lid_opening, shown, tr
 from mien.recording.synthetic_motion import blendshape_vector, with_lids
 from mien.recording.synthetic_people import somebody
 from mien.risk.action_units import (
+    CLOSING,
     HIGH,
     LEVELS,
     MEASURES,
@@ -34,6 +35,7 @@ from mien.risk.action_units import (
     means,
     measures,
     p_of,
+    shut,
     smile,
     steps,
 )
@@ -47,6 +49,7 @@ from mien.workflows.extract import extract
 SMILING = ("cheek", "nose_wings", "upper_lip_up", "upper_lip")  # what a smile moves by itself
 PEOPLE = 200
 LOOP_S = 300
+HALF_SHUT = 0.5
 GRIMACE = {"browDown": 1.0, "eyeSquint": 0.9, "mouthUpperUp": 0.9, "noseSneer": 0.9}
 LOOKS_LIKE = {
     "at rest": {},
@@ -85,6 +88,10 @@ class _Photographs:
         self.is_neutral = self.labels == "Neutral"
 
     @property
+    def shut(self) -> np.ndarray:
+        return shut(means(steps(self.measures, self.smiles)))
+
+    @property
     def p(self) -> np.ndarray:
         return np.array([p_of(row) for row in self.units])
 
@@ -109,11 +116,22 @@ def _print_levels(photos: _Photographs) -> None:
     for name, zero, rare in zip(UNITS, zeros, rares, strict=True):
         full = zero + UNIT_TABLE[name].reach * (rare - zero)
         _print_entry(name, (zero, full), LEVELS[name])
-    print("}\n")
+    print("}\nCLOSING: dict[str, float] = {")
+    closed = shut(found)
+    some = found[closed >= HALF_SHUT]
+    highs = np.percentile(some, HIGH, axis=0)
+    for name, zero, high in zip(UNITS, zeros, highs, strict=True):
+        lift = max(0.0, high - zero) / np.median(closed[closed >= HALF_SHUT])
+        _print_entry(name, 0.0 if name == "au43" else lift, CLOSING[name])
+    print(f"}}  # of {len(some)} with eyes at least half shut\n")
 
 
-def _print_entry(name: str, measured: tuple[float, ...], packaged: tuple[float, ...]) -> None:
-    shown = tuple(float(f"{value:.4g}") for value in measured)
+def _print_entry(
+    name: str, measured: float | tuple[float, ...], packaged: float | tuple[float, ...]
+) -> None:
+    """As a literal of the package; what is packaged beside it, where that is another."""
+    shown = np.vectorize(lambda value: float(f"{value:.4g}"))(measured).tolist()
+    shown = tuple(shown) if isinstance(shown, list) else shown
     is_stale = not np.allclose(shown, packaged, rtol=2e-3)
     print(f'    "{name}": {shown},' + (f"  # packaged: {packaged}" if is_stale else ""))
 
@@ -129,6 +147,8 @@ def _print_shares(photos: _Photographs) -> None:
             f"(every person counting alike {of_people.mean():.2%}), "
             f">= 4 {_share(p[some], 4)}, >= 6 {_share(p[some], 6)}"
         )
+        asleep = some & (photos.shut >= HALF_SHUT)
+        print(f"    of {asleep.sum()} with eyes at least half shut {_share(p[asleep], 2)}")
     print("5 x blendshapes, as these units are often estimated, for comparison:")
     print(f"    P >= 2 {_share(_plain_p(photos)[photos.is_neutral], 2)}\n")
     for label in ("Happy", "Surprise", "Sad", "Angry", "Disgust"):

@@ -21,6 +21,7 @@ from mien.monitor.settings import JournalSettings, PipelineSettings
 from mien.risk.action_units import (
     CHOSEN,
     CLOSED,
+    CLOSING,
     CURVE,
     HIGH,
     LEVELS,
@@ -173,24 +174,24 @@ def action_units_page() -> str:
         "and AU10 + 1 with the eyes closed (PSPI); the eyes count only beside AU4, AU6 or AU7 of "
         "1 or more, else it is sleep, and AU10 does not while the mouth speaks. It describes what "
         "is seen: it is no pain score.\n",
-        "| unit | movement | mean of | 0 and 5 at | how well | sources |",
-        "|---|---|---|---|---|---|",
+        "| unit | movement | mean of | 0 and 5 at | 0 with eyes shut | how well | sources |",
+        "|---|---|---|---|---|---|---|",
     ]
     for name, unit in UNIT_TABLE.items():
         means = ", ".join(f"`{measure}`" for measure in unit.measures)
         levels = " and ".join(f"{level:g}" for level in LEVELS[name])
         parts.append(
-            f"| AU{unit.number} | {unit.meaning} | {means} | {levels} | {unit.estimate} | "
-            f"{', '.join(unit.sources)} |"
+            f"| AU{unit.number} | {unit.meaning} | {means} | {levels} | "
+            f"{LEVELS[name][0] + CLOSING[name]:.4g} | {unit.estimate} | {', '.join(unit.sources)} |"
         )
     parts += [
         "\nEach measure is counted from its median in neutral faces (0) in steps to their "
         f"{HIGH}th percentile (1); what a full smile adds by itself is taken off first, in "
         "proportion to the smile. `lower_lid` counts no further than `eye_squint` and "
         f"{LID_BEYOND:g}: a lid that closes lifts the lower one too. A unit is 0 where its mean is "
-        f"at the {HIGH}th percentile of neutral faces, and grows as the power {CURVE:g} of the way "
-        f"to 5. Closed eyes are an AU43 of {CLOSED:g} or more. Heights are in distances of the "
-        "outer eye corners, with the head's pose taken out.\n",
+        f"at the {HIGH}th percentile of neutral faces whose eyes are as far shut, and grows as the "
+        f"power {CURVE:g} of the way to 5. Closed eyes are an AU43 of {CLOSED:g} or more. Heights "
+        "are in distances of the outer eye corners, with the head's pose taken out.\n",
         "| measure | of | median | 90th percentile | a smile adds |",
         "|---|---|---|---|---|",
     ]

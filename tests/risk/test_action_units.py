@@ -11,6 +11,7 @@ from mien.face.features import Faces
 from mien.face.geometry import mirror
 from mien.risk.action_units import (
     CLOSED,
+    CLOSING,
     COUNTS_WITH,
     LEVELS,
     MEASURES,
@@ -38,14 +39,14 @@ def p_of_people(weights: dict[str, float]) -> np.ndarray:
 
 def test_every_unit_says_how_well_it_is_measured_and_by_whom_it_is_defined() -> None:
     assert UNITS == ("au04", "au06", "au07", "au09", "au10", "au43")
-    assert set(NEUTRAL) == set(MEASURES) and set(LEVELS) == set(UNIT_TABLE)
+    assert set(NEUTRAL) == set(MEASURES) and set(LEVELS) == set(CLOSING) == set(UNIT_TABLE)
     used = {name for unit in UNIT_TABLE.values() for name in unit.measures}
     assert used == set(MEASURES)
     for name, unit in UNIT_TABLE.items():
         assert unit.estimate.startswith(("well: ", "in part: ", "hardly: "))
         assert unit.sources and set(unit.sources) <= set(SOURCES)
         zero, full = LEVELS[name]
-        assert zero < full
+        assert zero <= zero + CLOSING[name] < full
     assert UNIT_TABLE["au06"].estimate.startswith("hardly")
     assert UNIT_TABLE["au09"].estimate.startswith("hardly")
     assert len(set(REGIONS)) == len(REGIONS)
@@ -72,8 +73,17 @@ def test_more_of_a_unit_never_lowers_p(unit: tuple[float, ...], place: int, more
 def test_sleep_is_no_expression() -> None:
     assert p_of((0.9, 0.0, 0.9, 0.0, 0.0, 5.0)) == pytest.approx(1.8)
     asleep = p_of_people({"eyeBlink": 1.0})
-    assert np.median(asleep) < 1
-    assert (asleep >= 2).mean() < 0.15
+    assert np.median(asleep) < 0.1
+    assert asleep.max() < 2
+
+
+def test_who_shuts_the_eyes_of_a_narrow_eyed_face_shows_no_more() -> None:
+    """A lid that closes narrows the eye and raises the lower lid, as a squint does."""
+    squint = list(UNITS).index("au07")
+    narrow = Faces(showing({"eyeSquint": 0.35}, people=PEOPLE), size_px=SIZE_PX)
+    shut = Faces(showing({"eyeSquint": 0.35, "eyeBlink": 1.0}, people=PEOPLE), size_px=SIZE_PX)
+    more = action_units(shut)[:, squint] - action_units(narrow)[:, squint]
+    assert np.median(more) < 0.5 and np.quantile(more, 0.9) < 1
 
 
 def test_a_grimace_shows_in_p_and_the_more_the_stronger() -> None:

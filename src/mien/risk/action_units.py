@@ -203,6 +203,16 @@ LEVELS: dict[str, tuple[float, float]] = {
     "au10": (0.8537, 6.165),
     "au43": (1.0, 2.264),
 }
+# Unit -> how much higher its zero lies where eyes are shut: lids that close raise the lower one
+# and narrow the eye as a squint does, and whoever shuts the eyes lowers the brows a little.
+CLOSING: dict[str, float] = {
+    "au04": 0.3253,
+    "au06": 0.992,
+    "au07": 0.8296,
+    "au09": 1.048,
+    "au10": 0.4377,
+    "au43": 0.0,
+}
 CHOSEN = (
     "Median, high, smile and the zero of each unit are measured on one half of the people. The "
     "measures, their pairing, `reach` and CURVE were chosen on that half and on parametric faces, "
@@ -244,10 +254,22 @@ def means(stepped: Values) -> Values:
 
 def action_units(faces: Faces) -> Values:
     """(N, 6) estimates of 0-5 in the order of UNITS; NaN where no face."""
-    found = means(steps(measures(faces), smile(faces)))
+    return 5 * ways(means(steps(measures(faces), smile(faces)))) ** CURVE
+
+
+def ways(found: Values) -> Values:
+    """(N, U) how far each unit is from its zero to 5, 0-1. found: (N, U), as means gives them."""
     zero, full = np.array([LEVELS[name] for name in UNITS]).T
+    zero = zero + shut(found)[:, None] * np.array([CLOSING[name] for name in UNITS])
     way: Values = np.clip((found - zero) / (full - zero), 0, 1)
-    return 5 * way**CURVE
+    return way
+
+
+def shut(found: Values) -> Values:
+    """(N,) how far the eyes are shut, 0-1. found: (N, U), as means gives them."""
+    zero, full = LEVELS["au43"]
+    way: Values = np.clip((found[:, UNITS.index("au43")] - zero) / (full - zero), 0, 1)
+    return way
 
 
 def p_of(units: Sequence[float], *, mouth_is_speaking: bool = False) -> float:
