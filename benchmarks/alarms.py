@@ -4,9 +4,9 @@
     python benchmarks/alarms.py --quick
     python benchmarks/alarms.py --again REPORT/alarms.json [--out FILE]
 
-At least 100 event-free patient-days and 300 scripted episodes, 5 and 30 of them by every frame's
+At least 100 event-free patient-days and 300 scripted episodes, 12 and 30 of them by every frame's
 landmarks, of patients of a test seed: nobody looked at them while the watch was built
-(evaluation/alarm_patients.py). An hour and a half on two idle cores; stopped, the same command
+(evaluation/alarm_patients.py). Two hours on two idle cores; stopped, the same command
 with --folder goes on. --quick takes some minutes, on development patients. --again prints what
 was measured before, and measures only what follows.
 Kills and load are told from the files of their own scripts, where these have been run; races and
@@ -31,6 +31,8 @@ from mien.workflows.evaluate_alarms import write_result_files
 
 REPO = Path(__file__).parent.parent
 RESULTS = REPO / "benchmarks" / "results"
+# Of test seeds. What seed 50,000 showed was mended, so that its patients are known by now.
+SEED = TEST.start + 1
 DUE_MS, AGE_MS, LATE_MS = 250, 3500, 1000
 TESTS = ("tests/risk/test_races.py", "tests/monitor/test_audit.py")
 
@@ -47,8 +49,8 @@ class Size:
 
 
 FULL = Size(
-    days=105,
-    days_of_faces=5,
+    days=112,
+    days_of_faces=12,
     episodes=360,
     episodes_of_faces=36,
     vanishing=200,
@@ -63,7 +65,7 @@ QUICK = Size(
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--quick", action="store_true")
-    parser.add_argument("--seed", type=int, help="else the first test seed; 0 with --quick")
+    parser.add_argument("--seed", type=int, help=f"else {SEED}; 0 with --quick")
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--folder", type=Path, help="write the report, figures and numbers there")
     parser.add_argument("--out", type=Path)
@@ -80,7 +82,7 @@ def main() -> None:
 
 def measured(asked: argparse.Namespace) -> AlarmResults:
     size = QUICK if asked.quick else FULL
-    seed = asked.seed if asked.seed is not None else (DEVELOPMENT if asked.quick else TEST).start
+    seed = asked.seed if asked.seed is not None else DEVELOPMENT.start if asked.quick else SEED
     return mien.evaluate_alarms(
         seed=seed,
         workers=asked.workers,
