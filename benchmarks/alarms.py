@@ -4,9 +4,9 @@
     python benchmarks/alarms.py --quick
     python benchmarks/alarms.py --again REPORT/alarms.json [--out FILE]
 
-At least 100 event-free patient-days and 300 scripted episodes, 12 and 30 of them by every frame's
+At least 100 event-free patient-days and 300 scripted episodes, 8 and 30 of them by every frame's
 landmarks, of patients of a test seed: nobody looked at them while the watch was built
-(evaluation/alarm_patients.py). Two hours on two idle cores; stopped, the same command
+(evaluation/alarm_patients.py). An hour and a half on two idle cores; stopped, the same command
 with --folder goes on. --quick takes some minutes, on development patients. --again prints what
 was measured before, and measures only what follows.
 Kills and load are told from the files of their own scripts, where these have been run; races and
@@ -49,8 +49,8 @@ class Size:
 
 
 FULL = Size(
-    days=112,
-    days_of_faces=12,
+    days=108,
+    days_of_faces=8,
     episodes=360,
     episodes_of_faces=36,
     vanishing=200,
