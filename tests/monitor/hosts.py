@@ -34,6 +34,7 @@ class Host:
         self.path, self.config, self.limits = path, config, limits
         self.now_ms = START_MS
         self.back_ms = 0  # the host's clock is set back so far
+        self.stream_back_ms = 0  # the streams' clocks
         self.kept: list[Event] = []
         self.open()
 
@@ -52,10 +53,15 @@ class Host:
         """Nothing is written any more, and nothing but the file is left."""
         self.journal.close()
 
+    @property
+    def stream_ms(self) -> int:
+        """The time of a frame that comes now: 40 ms ago."""
+        return self.now_ms - 40 - self.stream_back_ms
+
     def tenth(self, faces: dict[str, Face | None]) -> None:
         """A frame of each bed comes, .1 s after the one before."""
         for patient, face in faces.items():
-            self.pipeline.offer(patient, face, time_ms=self.now_ms - 40)
+            self.pipeline.offer(patient, face, time_ms=self.stream_ms)
         self.pipeline.turn()
         self.now_ms += 100
 

@@ -153,12 +153,16 @@ def test_after_a_restart_a_clock_that_was_set_back_goes_on_from_the_log(host: Ho
 SCRIPT = [CALM] * 12 + [GRIMACE] * 35 + [None] * 35 + [CALM] * 10  # a face each second
 
 
-def watched(path: Path, stops: set[int]) -> str:
-    """The alert log of the script, killed after some tenths of a second."""
-    host = Host(path, limits=PipelineSettings(snapshot_every_s=7))
+def watched(path: Path, stops: set[int], snapshot_every_s: float = 7, back_ms: int = 0) -> str:
+    """The alert log of the script, killed after some tenths of a second.
+
+    back_ms: so far is the stream's clock set back after six seconds.
+    """
+    host = Host(path, limits=PipelineSettings(snapshot_every_s=snapshot_every_s))
     sent: list[tuple[int, Face | None]] = []
     for tenth in range(10 * len(SCRIPT)):
-        sent.append((host.now_ms, SCRIPT[tenth // 10]))
+        host.stream_back_ms = back_ms if tenth >= 60 else 0
+        sent.append((host.stream_ms, SCRIPT[tenth // 10]))
         host.tenth({"a": SCRIPT[tenth // 10]})
         if tenth % 7 == 0:  # what is not written when it is killed is said again
             host.pipeline.write()
@@ -166,9 +170,9 @@ def watched(path: Path, stops: set[int]) -> str:
             host.kill()
             host.open()
             kept_to_ms = host.pipeline.kept_to_ms("a") or 0
-            for at_ms, face in sent:
-                if at_ms - 40 >= kept_to_ms:
-                    host.pipeline.offer("a", face, time_ms=at_ms - 40)
+            for at_ms, face in sent[60 if back_ms else 0 :]:
+                if at_ms >= kept_to_ms:
+                    host.pipeline.offer("a", face, time_ms=at_ms)
     host.pipeline.close()
     log = host.log("a")
     assert isinstance(host.journal.verify(), Verified)
@@ -189,6 +193,13 @@ def test_a_killed_host_goes_on_as_if_it_had_not_been(
     tmp_path_factory: pytest.TempPathFactory, whole: str, stops: set[int]
 ) -> None:
     assert watched(tmp_path_factory.mktemp("killed") / "ward.db", stops) == whole
+
+
+def test_a_host_killed_long_after_its_snapshot_knows_the_stream_s_clock(tmp_path: Path) -> None:
+    back_ms, whole = 3_600_000, tmp_path / "whole.db"
+    killed = watched(tmp_path / "killed.db", {385}, 20, back_ms)
+    assert "concern" in killed
+    assert killed == watched(whole, set(), 20, back_ms)
 
 
 def test_changed_settings_are_taken_up_and_the_beds_stay(host: Host) -> None:

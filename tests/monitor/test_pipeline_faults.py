@@ -25,7 +25,7 @@ from mien.risk.events import (
     Tick,
     VitalsGiven,
 )
-from tests.monitor.hosts import CONFIG, START_MS, Host, of
+from tests.monitor.hosts import CONFIG, START_MS, Host, locked, of
 from tests.risk.streams import CALM
 
 
@@ -49,6 +49,7 @@ BAD_FRAMES: dict[str, tuple[str, Face | None, object]] = {
     "two units": ("b", replace(CALM, action_units=(0.0, 0.0)), START_MS),
     "half a character": ("bed\ud800", CALM, START_MS),
     "NUL": ("bed\0", CALM, START_MS),
+    "a key longer than an index of a store": ("b" * 4000, CALM, START_MS),
     "a time of no year": ("b", CALM, 2**70),
     "half a millisecond": ("b", CALM, 1.5),
 }
@@ -62,6 +63,7 @@ BAD_ACTS: dict[str, tuple[str, Body, int | None]] = {
     "a place of NaN": (WARD, RosterSet((Nurse("Jo", "nurse", (), place_m=float("nan")),)), None),
     "an unknown outcome": ("a", Closed("k", "Jo", "bogus"), None),  # type: ignore[arg-type]
     "a bed with NUL": ("bed\0", VitalsGiven(3), None),
+    "a key longer than an index of a store": ("ä" * 129, VitalsGiven(3), None),
     "a time of no year": ("a", VitalsGiven(3), 2**70),
 }
 
@@ -132,5 +134,44 @@ def test_after_its_end_nobody_waits_for_a_watch_in_vain(host: Host) -> None:
     assert receipt.done()
     with pytest.raises(StoreError, match="the watch is closed"):
         host.pipeline.tell("a", VitalsGiven(3))
+    with pytest.raises(StoreError, match="the watch is closed"):
+        host.pipeline.offer("a", CALM, time_ms=START_MS)
+
+
+def test_who_has_gone_away_keeps_no_fault_from_being_told(host: Host) -> None:
+    faults: list[BaseException] = []
+    host.kill()
+    with Journal.open(host.path) as journal:
+        pipeline = Pipeline.open(journal, CONFIG, clock=lambda: START_MS, on_fault=faults.append)
+        gone = pipeline.tell("a", VitalsGiven(3))
+        assert gone.cancel()
+        waits = pipeline.tell("a", VitalsGiven(4))
+
+        def fails() -> None:
+            raise RuntimeError("a machine failed")
+
+        pipeline.turn = fails  # type: ignore[method-assign]
+        with pytest.raises(RuntimeError, match="a machine failed"), pipeline.running():
+            assert str(waits.exception(30)) == "a machine failed"
+        assert faults == [pipeline.fault]
+    host.open()
+
+
+def test_a_store_that_fails_at_the_end_is_told_to_whoever_waits(host: Host) -> None:
+    host.seconds(1, {"a": CALM})
+    with locked(host.path):
+        with pytest.raises(StoreError, match="cannot be written"), host.pipeline.running():
+            receipt = host.pipeline.tell("a", VitalsGiven(3))
+        with pytest.raises(StoreError, match="cannot be written"):
+            receipt.result(0)
+
+
+def test_a_block_that_is_broken_off_ends_with_a_commit_too(host: Host) -> None:
+    with pytest.raises(KeyboardInterrupt), host.pipeline.running():
+        receipt = host.pipeline.tell("a", VitalsGiven(3))
+        raise KeyboardInterrupt
+    assert of(VitalsGiven, receipt.result(0)) == [VitalsGiven(3)]
+    snapshot, after = host.journal.resume()
+    assert snapshot is not None and "a" in snapshot and after == []
     with pytest.raises(StoreError, match="the watch is closed"):
         host.pipeline.offer("a", CALM, time_ms=START_MS)

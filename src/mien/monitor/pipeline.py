@@ -137,7 +137,7 @@ class Pipeline:
             check_header(patient, time_ms)
             check_face(face)
         except (ValueError, TypeError) as error:
-            raise LogError(f"a frame of {patient!a} that is none: {error}") from None
+            raise LogError(f"a frame of {str(patient)[:40]!a} that is none: {error}") from None
         body = FrameMeasured(face)
         frame = Event(patient, 0, time_ms, self._clock(), self.watch.config.hash, body)
         self.queues.offer(frame)
@@ -263,8 +263,8 @@ class Pipeline:
     def running(self) -> Iterator[Pipeline]:
         """Turn and write in two threads until the block ends; then a last commit, with a snapshot.
 
-        Raises what stopped a thread. A store that fails at the end keeps what it can; the rest
-        is said again by the streams.
+        However the block ends, nobody who told something is left without an answer. Raises what
+        stopped a thread, or StoreError where the store fails at the end: see close.
         """
         self._is_over = self._is_closed = False
         threads = [
@@ -279,21 +279,29 @@ class Pipeline:
             self._work.set()
             for thread in threads:
                 thread.join()
+            if self.fault is None:
+                self.close()
         if self.fault is not None:
             raise self.fault
-        self.close()
 
     def close(self) -> None:
         """Commit what was said, and the state after it, so that the next start reads little.
 
-        Nothing is taken any more.
+        Nothing is taken any more. Raises StoreError where the store fails, LogError where another
+        process wrote into the log: whoever waits for a receipt is told the same. Streams send
+        frames again; what people told has to be told again.
         """
         with self._lock:
             self._is_closed = True
-        self.turn()
-        self.writer.put(Batch([], self._clock(), None, to_parts(self.watch)))
-        while self.writer.oldest_ms() is not None and self.write():
-            pass
+        try:
+            self.turn()
+            self.writer.put(Batch([], self._clock(), None, to_parts(self.watch)))
+            while self.writer.oldest_ms() is not None:
+                if not self.write() and self.writer.error is not None:
+                    raise self.writer.error
+        except BaseException as error:
+            self._disappoint(error)
+            raise
 
     def _until_over(self, step: Callable[[], None]) -> None:
         try:
@@ -303,19 +311,27 @@ class Pipeline:
             self._stopped(error)
 
     def _stopped(self, error: BaseException) -> None:
-        """Nobody waits for a receipt that will not come, and the host hears of it now."""
+        """The host hears of it now, whatever else goes wrong; then those who wait for receipts."""
         with self._lock:
             is_first = self.fault is None
             if is_first:
                 self.fault = error
             self._is_over = True
+        try:
+            if is_first:
+                self._on_fault(error)
+        finally:
+            self._disappoint(error)
+
+    def _disappoint(self, error: BaseException) -> None:
+        """Nobody waits for a receipt that will not come."""
+        with self._lock:
             waiting = [receipt for _, receipt in self._acts]
             self._acts.clear()
         for receipt in waiting:
-            receipt.set_exception(error)
+            if receipt.set_running_or_notify_cancel():  # who has gone away wants no answer
+                receipt.set_exception(error)
         self.writer.disappoint(error)
-        if is_first:
-            self._on_fault(error)
 
     def _turns(self) -> None:
         self.turn()

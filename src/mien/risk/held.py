@@ -216,6 +216,7 @@ def told(held: Held, end_ms: int, window: WindowClosed) -> Held:
     return replace(
         held,
         frames=tuple(frame for frame in held.frames if frame.time_ms >= end_ms),
+        newest_ms=end_ms if held.newest_ms is None else max(held.newest_ms, end_ms),
         closed_ms=end_ms,
         skew_ms=held.skew_ms if window.skew_ms is None else window.skew_ms,
         offset_ms=window.clock_offset_ms,
