@@ -59,8 +59,9 @@ BAD = {
     "empty": (lambda t: t.slice(0, 0), "has no rows"),
     "nan": (times(nan), r"row 50 \(clip 'stay' frame 50\): time_s is null, NaN or infinite"),
     "reversed": (times(turn), r"clip 'stay': 79 of 100 rows are .* 2 s behind .*sort the rows"),
-    "milliseconds": (times(slow), r"next are 100 s\. If time_s is in milliseconds, give sec"),
-    "unix ms": (times(since_1970), r"row 0 .* is 17\d{11}, .*If time_s is in milliseconds"),
+    "milliseconds": (times(slow), r"next are 100 s\. If times are in milliseconds, give"),
+    "unix ms": (times(since_1970), r"row 0 .* is 17\d{11}, .*If times are in milliseconds"),
+    "ns": (lambda t: column(t, "received_s", [1e17] * len(t)), "row 0 .*received_s is 1000"),
     "back": (times(back), r"clip 'stay' frame 6\d: time goes back by .*sort the rows"),
     "far": (times(far), r"clip 'stay' frame 60: 278 h after the frame before"),
     "faces": (lambda t: t.append_column("face_id", pa.array([i % 2 for i in range(len(t))])),
@@ -81,6 +82,17 @@ def test_a_recording_that_cannot_be_replayed_says_why_and_writes_nothing(
     with pytest.raises(TableError, match=why):
         replay(table, log=tmp_path / "log.jsonl", figure=tmp_path / "stay.png")
     assert [path.name for path in tmp_path.iterdir()] == ["bad.parquet"]
+
+
+@pytest.mark.parametrize("name", ["x" * 300, "Ann\0"])
+def test_a_patient_s_name_that_no_log_could_be_read_with_is_refused(
+    name: str, stay: Path, tmp_path: Path
+) -> None:
+    table = tmp_path / "bad.parquet"
+    pq.write_table(column(read_landmarks(stay).slice(0, 100), "subject", [name] * 100), table)
+    with pytest.raises(InputError, match="a patient '.*' who cannot be watched: a patient's key"):
+        replay(table, log=tmp_path / "log.jsonl")
+    assert not (tmp_path / "log.jsonl").exists()
 
 
 def test_a_recording_without_any_face_is_refused(stay: Path, tmp_path: Path) -> None:

@@ -36,6 +36,7 @@ from mien.risk.events import (
     TechnicalChanged,
 )
 
+PATIENT_MOST = 256  # bytes of a patient's key: an index of a store holds some 2,700
 _PLAIN = {float, int}
 _HEADER = ("patient", "seq", "event_time_ms", "received_time_ms", "config_hash")
 _OF_ALERTS = (
@@ -116,7 +117,8 @@ def check_header(patient: str, *times_ms: int, most_ms: int = LATEST_MS) -> None
     """Whose and when, of an event or a frame that comes in. Raises ValueError."""
     if type(patient) is not str or "\0" in patient:
         raise ValueError("a patient's key is a text without NUL")
-    patient.encode()  # half a character is none
+    if len(patient.encode()) > PATIENT_MOST:  # half a character is none
+        raise ValueError(f"a patient's key is {PATIENT_MOST} bytes at most")
     for time_ms in times_ms:
         if type(time_ms) is not int or not -most_ms <= time_ms <= most_ms:
             raise ValueError(

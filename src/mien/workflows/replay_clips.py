@@ -19,16 +19,17 @@ from mien.config import CREMA_D_FPS
 from mien.corpora.names import label_from_name
 from mien.corpora.subjects import subjects_of
 from mien.errors import InputError, TableError
+from mien.risk.lines import check_header
 from mien.tables import LandmarkSource
 
 FRAME_MS = 100  # between clips of one frame each
 UNNAMED = "patient"  # who a table without subjects is of, unless somebody says
 ABOUT = ("video_filename", "frame_num", "subject", "time_s", "received_s", "face_id", "presence")
-_SOME = 5  # names that an error tells
+_SOME, _SHOWN = 5, 40  # names that an error tells, and how much of a long one
 _MOST_S = 1e11  # 3,000 years
 _FEW = 4  # rows that have no usual step
 _SLOWEST_MS = 10_000  # from frame to frame: as long without one, a stream has stopped
-_MILLISECONDS = "If time_s is in milliseconds, give seconds"
+_MILLISECONDS = "If times are in milliseconds, give seconds"
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,6 +164,17 @@ class _Survey:
                     "watched. A stream's clock runs on: sort the rows by time_s"
                 )
 
+    def _check_names(self, names: set[str]) -> None:
+        """Raises InputError for a name that no log could be read with again."""
+        for name in sorted(names):
+            try:
+                check_header(name)
+            except ValueError as error:
+                raise InputError(
+                    f"{self.source.path} has a patient {name[:_SHOWN]!a} who cannot be watched: "
+                    f"{error}"
+                ) from None
+
     def recording(self, patient: str | None) -> Recording:
         self._check_times()
         if len(self.faces - {None}) > 1:
@@ -173,6 +185,7 @@ class _Survey:
         known = list(dict.fromkeys(name for name, _ in self.clips if name is not None))
         if not known:
             name = patient or UNNAMED
+            self._check_names({name})
             clips = {(name, clip): times for (_, clip), times in self.clips.items()}
             return Recording(self.source, clips, self.fps, is_named=False)
         if patient is not None and patient not in known:
@@ -182,6 +195,7 @@ class _Survey:
                 f"{', '.join(known[:_SOME])}{more} (column subject, or the clips' names)"
             )
         wanted = {patient} if patient is not None else set(known)
+        self._check_names(wanted)
         return Recording(
             self.source,
             {(name, clip): t for (name, clip), t in self.clips.items() if name in wanted and name},
@@ -224,6 +238,10 @@ def times_ms(
         raise TableError(_timeless(batch, int(bad[0]), first_row, float(times_s[bad[0]])))
     received_s = numbers_of(batch, "received_s")
     received_s = np.where(np.isfinite(received_s), received_s, times_s)
+    far = np.flatnonzero(np.abs(received_s) > _MOST_S)
+    if len(far):
+        at = int(far[0])
+        raise TableError(_too_far(batch, at, first_row, "received_s", float(received_s[at])))
     return _to_ms(times_s), _to_ms(received_s)
 
 
@@ -233,15 +251,19 @@ def _to_ms(times_s: np.ndarray) -> np.ndarray:
 
 def _timeless(batch: pa.RecordBatch, row: int, first_row: int, time_s: float) -> str:
     if np.isfinite(time_s):
-        return (
-            f"row {first_row + row} ({_where(batch, row)}): time_s is {time_s:.0f}, and no clock "
-            f"has run for so many seconds. {_MILLISECONDS}"
-        )
+        return _too_far(batch, row, first_row, "time_s", time_s)
     has_times = "time_s" in batch.schema.names
     what = "time_s is null, NaN or infinite" if has_times else "there is no time_s"
     return (
         f"row {first_row + row} ({_where(batch, row)}): {what}. Give seconds in a column time_s, "
         "or --fps with the frames a second of its frame_num"
+    )
+
+
+def _too_far(batch: pa.RecordBatch, row: int, first_row: int, name: str, seconds: float) -> str:
+    return (
+        f"row {first_row + row} ({_where(batch, row)}): {name} is {seconds:.0f}, and no clock has "
+        f"run for so many seconds. {_MILLISECONDS}"
     )
 
 
