@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
 from pathlib import Path
+from threading import Timer
 
 import psycopg
 import pytest
@@ -116,6 +117,99 @@ def test_a_connection_lost_in_the_middle_of_writing_leaves_nothing(server: Serve
         connection.exec_driver_sql("SELECT 1")
     with Journal.open(address) as journal:
         assert journal.verify() == Verified(head)
+
+
+@pytest.mark.slow
+def test_what_fails_after_a_scrubbing_that_failed_leaves_nothing(server: Server) -> None:
+    address = server.new_database()
+    with Journal.open(address, HASTY) as journal:
+        head = journal.append(Telling().second("bed-1"))
+        with psycopg.connect(address) as other:
+            other.execute("LOCK TABLE audit IN SHARE UPDATE EXCLUSIVE MODE")  # as a VACUUM does
+            with pytest.raises(StoreError, match="cannot be scrubbed now: .* lock timeout"):
+                journal.scrub()
+        with pytest.raises(ZeroDivisionError), journal._store.writing() as connection:
+            assert not connection.connection.driver_connection.autocommit
+            connection.exec_driver_sql("DELETE FROM events")
+            raise ZeroDivisionError
+        assert journal.verify() == Verified(head)
+
+
+@pytest.mark.slow
+def test_a_batch_that_fails_in_its_middle_after_a_scrubbing_that_failed_goes_in_later(
+    server: Server,
+) -> None:
+    address = server.new_database()
+    telling = Telling()
+    with Journal.open(address, HASTY) as journal:
+        journal.append(telling.second("bed-1"))
+        batch = telling.second("bed-1")
+        with psycopg.connect(address) as other:
+            other.execute("LOCK TABLE audit IN SHARE UPDATE EXCLUSIVE MODE")
+            with pytest.raises(StoreError, match="cannot be scrubbed now"):
+                journal.scrub()
+        with psycopg.connect(address) as other:
+            other.execute("LOCK TABLE events IN SHARE MODE")  # after the chain's entry
+            with pytest.raises(StoreError, match="cannot be written now"):
+                journal.append(batch)
+        head = journal.append(batch)
+        assert head.position == 2
+        assert journal.verify() == Verified(head)
+
+
+def test_a_scrubbing_leaves_no_connection_behind(address: str) -> None:
+    with Journal.open(address) as journal:
+        for _ in range(20):  # more than the pool has
+            journal.scrub()
+        assert journal.append(Telling().second("bed-1")).position == 1
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "holding",
+    [
+        "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ; SELECT * FROM meta",
+        "DECLARE held CURSOR FOR SELECT * FROM meta",
+        "INSERT INTO meta VALUES ('x', 'y')",
+    ],
+)
+def test_rows_that_another_s_view_keeps_are_told_and_freed_later(
+    server: Server, holding: str
+) -> None:
+    address = server.new_database()
+    with Journal.open(address, HASTY) as journal:
+        journal.append(Telling().second("bed-1"))
+        journal.scrub()
+        with psycopg.connect(address) as other:
+            other.execute(holding)
+            journal.note({"who": "ann"}, time_ms=0)  # it began before this
+            with pytest.raises(StoreError, match="somebody reads .* in the tables, .* scrub again"):
+                journal.scrub()
+            other.rollback()
+        journal.scrub()
+
+
+@pytest.mark.slow
+def test_a_scrubbing_waits_for_those_who_are_nearly_done(server: Server) -> None:
+    address = server.new_database()
+    with Journal.open(address) as journal, psycopg.connect(address) as other:
+        other.execute("DECLARE held CURSOR FOR SELECT * FROM meta")
+        journal.append(Telling().second("bed-1"))
+        ending = Timer(0.3, other.rollback)
+        ending.start()
+        journal.scrub()
+        ending.join()
+
+
+@pytest.mark.slow
+def test_readers_of_another_database_keep_nothing(server: Server) -> None:
+    with (
+        Journal.open(server.new_database(), HASTY) as journal,
+        psycopg.connect(server.new_database()) as other,
+    ):
+        other.execute("DECLARE held CURSOR FOR SELECT * FROM pg_class")
+        journal.append(Telling().second("bed-1"))
+        journal.scrub()
 
 
 @pytest.mark.slow

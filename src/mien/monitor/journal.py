@@ -167,8 +167,8 @@ class Journal:
     ) -> Head:
         """Erase all of a patient; see `retention.erase`.
 
-        A StoreError that says "scrubbed" comes after it: all is erased, but the database's own
-        log still holds bytes of it. Call `scrub` until it goes well.
+        A StoreError that says "scrubbed" comes after it: all is erased, but the database's files
+        still hold some of it. Call `scrub` until it goes well.
         """
         with self._store.writing() as connection:
             head = retention.erase(
@@ -188,7 +188,10 @@ class Journal:
         self._store.scrub()
 
     def forget_before(self, time_ms: int, *, who: str, now_ms: int) -> Head:
-        """Forget what was written before a time; see `retention.forget_before`."""
+        """Forget what was written before a time; see `retention.forget_before`.
+
+        A StoreError that says "scrubbed" comes after it, as of `erase`.
+        """
         with self._store.writing() as connection:
             head = retention.forget_before(connection, time_ms, who=who, now_ms=now_ms)
         self.scrub()

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
+import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from math import ceil
@@ -23,12 +24,24 @@ from sqlalchemy.exc import TimeoutError as NoConnectionLeft
 from mien.errors import InputError, StoreError, missing_extra
 from mien.files import is_address, is_sqlite, redacted
 
+# Of all that may keep dead rows in a PostgreSQL database, what began before a transaction's number.
+_OLDER = """
+    WITH holders AS (
+        SELECT unnest(ARRAY[backend_xid, backend_xmin]) AS number FROM pg_stat_activity
+        WHERE pid <> pg_backend_pid() AND coalesce(datname, current_database()) = current_database()
+        UNION ALL SELECT xmin FROM pg_replication_slots
+        UNION ALL SELECT transaction FROM pg_prepared_xacts WHERE database = current_database()
+    ) SELECT count(*) FROM holders WHERE age(number) > age(CAST(%s AS xid))
+"""
+_LOOK_AGAIN_S = 0.05
+
 
 class Store:
     """An open database. Threads may share it; each block takes a connection of its own."""
 
-    def __init__(self, engine: Engine, shown: str) -> None:
+    def __init__(self, engine: Engine, shown: str, *, busy_timeout_s: float) -> None:
         self.shown = shown  # without credentials
+        self._busy_timeout_s = busy_timeout_s
         self.engine = engine
         self._is_file = engine.dialect.name == "sqlite"  # whose readers see one moment anyway
         one_moment = {} if self._is_file else {"isolation_level": "REPEATABLE READ"}
@@ -50,21 +63,22 @@ class Store:
     def scrub(self) -> None:
         """Take what was deleted out of the files too, as far as the database can.
 
-        Raises StoreError while a reader still looks at what was there before.
+        SQLite overwrites it. PostgreSQL frees it, and its bytes are on the disk until something
+        else is written there. Raises StoreError while a reader still looks at what was there
+        before: then some of it is not even free.
         """
-        statement = "PRAGMA wal_checkpoint(TRUNCATE)" if self._is_file else "VACUUM"
         with self._errors("scrubbed"), closing(self.engine.raw_connection()) as connection:
-            if not self._is_file:
-                connection.driver_connection.autocommit = True  # type: ignore[union-attr]
-            cursor = connection.cursor()
-            cursor.execute(statement)
-            is_busy = self._is_file and bool(cursor.fetchall()[0][0])
-            connection.detach()  # this one keeps its odd mode
-        if is_busy:
+            driver = connection.driver_connection
+            connection.detach()  # its odd mode ends with it: the pool never has it again
+            is_held = (
+                _truncate_wal(driver) if self._is_file else _vacuum(driver, self._busy_timeout_s)
+            )
+        if is_held:
+            place = "in the -wal file" if self._is_file else "in the tables, not even free"
             raise StoreError(
                 f"the watch's store {self.shown} cannot be scrubbed now: somebody reads what was "
-                "there before. It is deleted, but its bytes are still in the -wal file: end the "
-                "reading and scrub again"
+                f"there before. It is deleted, but its bytes are still {place}: end the reading "
+                "and scrub again"
             )
 
     def close(self) -> None:
@@ -158,7 +172,7 @@ def _open_file(path: Path, busy_timeout_s: float) -> Store:
         writes = connection.get_execution_options().get("writes")
         connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
 
-    return Store(engine, str(path))
+    return Store(engine, str(path), busy_timeout_s=busy_timeout_s)
 
 
 def _open_server(url: URL, busy_timeout_s: float) -> Store:
@@ -185,7 +199,35 @@ def _open_server(url: URL, busy_timeout_s: float) -> Store:
         connection.commit()
 
     shown = URL.create("postgresql", host=url.host, port=url.port, database=url.database)
-    return Store(engine, shown.render_as_string())
+    return Store(engine, shown.render_as_string(), busy_timeout_s=busy_timeout_s)
+
+
+def _truncate_wal(connection: Any) -> bool:
+    """Whether a reader keeps SQLite from it."""
+    ((is_busy, _, _),) = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+    return bool(is_busy)
+
+
+def _vacuum(connection: Any, wait_s: float) -> bool:
+    """Free PostgreSQL's dead rows; whether something that began before may keep some.
+
+    It is looked for before: what begins later keeps nothing that was dead by then, and what
+    ended meanwhile might not be seen any more.
+    """
+    connection.autocommit = True  # VACUUM takes no transaction around it
+    (upto,) = connection.execute(
+        "SELECT pg_snapshot_xmax(pg_current_snapshot())::xid::text"
+    ).fetchone()
+    until_s = time.monotonic() + wait_s
+    while (is_held := _is_held(connection, upto)) and time.monotonic() < until_s:
+        time.sleep(_LOOK_AGAIN_S)
+    connection.execute("VACUUM (INDEX_CLEANUP ON)")  # by itself it may leave few keys in an index
+    return is_held
+
+
+def _is_held(connection: Any, upto: str) -> bool:
+    (count,) = connection.execute(_OLDER, (upto,)).fetchone()
+    return bool(count)
 
 
 def _reason(error: Exception) -> str:
