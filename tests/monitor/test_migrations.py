@@ -34,6 +34,28 @@ def test_a_log_of_an_older_version_is_kept_whole(address: str, version: int) -> 
         journal.landmarks.prune(now_ms=0)
 
 
+@pytest.mark.parametrize("version", [1, 2])
+def test_messages_of_an_older_version_get_keys_that_never_come_again(
+    address: str, version: int
+) -> None:
+    telling = Telling()
+    with closing(open_store(address)) as store:
+        migrate(store, STEPS[:version])
+        old = Journal(store, JournalSettings())
+        old.append(telling.alert("bed-1"))
+        head = old.append(telling.alert("bed-2"))
+        (sent,) = old.outbox.claim(now_ms=0, limit=1)
+        old.outbox.sent(sent, now_ms=0)
+        with store.writing() as connection:  # as they were named then
+            connection.exec_driver_sql("UPDATE outbox SET key = patient || '/' || seq")
+    with Journal.open(address) as journal:
+        assert journal.verify() == Verified(head)
+        (left,) = journal.outbox.claim(now_ms=0)
+        assert left.event.patient == "bed-2" and "bed-2" not in left.key
+        journal.outbox.sent(left, now_ms=0)
+        assert journal.outbox.pending() == 0
+
+
 def test_the_tables_are_those_that_queries_name(address: str) -> None:
     Journal.open(address).close()
     with closing(open_store(address)) as store, store.reading() as connection:

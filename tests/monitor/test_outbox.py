@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -11,18 +12,28 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from mien.monitor.entries import message_key
 from mien.monitor.journal import Journal
+from mien.monitor.outbox import Delivery
 from mien.monitor.settings import JournalSettings
 from mien.monitor.verification import Verified
 from mien.risk.events import WARD, Notified
+from mien.risk.lines import to_line
 from tests.monitor.telling import Telling
 from tests.risk.plain_record import record
 
 
 def notify(journal: Journal, count: int) -> list[str]:
+    """The keys of the messages, one of each bed."""
     telling = Telling()
-    journal.append([event for n in range(count) for event in telling.alert(f"bed-{n}")])
-    return [f"bed-{n}/2" for n in range(count)]
+    said = [event for n in range(count) for event in telling.alert(f"bed-{n}")]
+    position = journal.append(said).position
+    messages = [event for event in said if isinstance(event.body, Notified)]
+    return [message_key(to_line(event), position) for event in messages]
+
+
+def names(deliveries: list[Delivery]) -> list[tuple[str, int]]:
+    return [(one.event.patient, one.event.seq) for one in deliveries]
 
 
 def test_the_most_urgent_goes_first_then_the_oldest(journal: Journal) -> None:
@@ -31,8 +42,8 @@ def test_the_most_urgent_goes_first_then_the_oldest(journal: Journal) -> None:
         told = Notified(f"{bed}/concern/1", priority, "raised", "assess", True)  # type: ignore[arg-type]
         journal.append([telling(bed, told)])
     first = journal.outbox.claim(now_ms=0, limit=3)
-    assert [one.key for one in first] == ["c/1", "b/1", "d/1"]
-    assert [one.key for one in journal.outbox.claim(now_ms=0)] == ["a/1"]
+    assert names(first) == [("c", 1), ("b", 1), ("d", 1)]
+    assert names(journal.outbox.claim(now_ms=0)) == [("a", 1)]
     assert journal.outbox.claim(now_ms=0) == []
 
 
@@ -43,7 +54,7 @@ def test_whom_escalation_has_come_to_is_told_and_the_failsafe_before_all(journal
     journal.append([*telling.alert("b"), first, last])
     sent = journal.outbox.claim(now_ms=0)
     assert sent[0].event == last
-    assert {one.key for one in sent} == {"a/1", "a/2", "b/2"}
+    assert set(names(sent)) == {("a", 1), ("a", 2), ("b", 2)}
     assert isinstance(journal.verify(), Verified)
 
 
@@ -133,6 +144,42 @@ def test_waits_are_settings(tmp_path: Path) -> None:
         assert [one.attempt for one in journal.outbox.claim(now_ms=500)] == [2]
         assert journal.outbox.claim(now_ms=2499) == []
         assert [one.attempt for one in journal.outbox.claim(now_ms=2500)] == [3]
+
+
+def test_the_next_patient_of_an_erased_one_s_bed_has_messages_of_their_own(
+    journal: Journal,
+) -> None:
+    """The same events to the letter, but for the entry that they are in."""
+    first = Telling().alert("bed-1")
+    journal.append(first)
+    (old,) = journal.outbox.claim(now_ms=0)
+    states = {WARD: "{}"}
+    journal.erase("bed-1", who="ann", why="asked", time_ms=0, snapshot=states, after=first[-1])
+    journal.append([event for event in first if event.patient != WARD])
+    journal.outbox.sent(old, now_ms=0)  # by a sender who heard of no erasure
+    (new,) = journal.outbox.claim(now_ms=0)
+    assert (new.event, new.attempt) == (old.event, 1)
+    assert new.key != old.key
+    assert isinstance(journal.verify(), Verified)
+
+
+def test_a_message_that_is_appended_again_keeps_its_key(journal: Journal) -> None:
+    telling = Telling()
+    journal.append(telling.second("bed-1"))
+    alert = telling.alert("bed-1")
+    journal.append(alert)  # as if its answer were lost
+    (first,) = journal.outbox.claim(now_ms=0)
+    journal.append([*alert, *telling.second("bed-1"), *telling.alert("bed-2")])
+    assert journal.outbox.pending() == 2
+    (second,) = [one for one in journal.outbox.claim(now_ms=30_000) if one.event == first.event]
+    assert second.key == first.key
+
+
+def test_a_message_s_key_tells_no_name(journal: Journal) -> None:
+    (key,) = notify(journal, 1)
+    (delivery,) = journal.outbox.claim(now_ms=0)
+    assert delivery.key == key
+    assert re.fullmatch("[0-9a-f]{32}", key)
 
 
 @pytest.mark.parametrize("patient", ["bed-1", WARD])

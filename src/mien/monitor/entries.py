@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -178,8 +179,16 @@ def outbox_row(one: Told, position: int) -> dict[str, Any] | None:
             rank = PRIORITIES.index("HIGH" if is_failsafe else "MEDIUM")
         case _:
             return None
-    key = f"{one.event.patient}/{one.event.seq}"
-    return {"key": key, "rank": rank, **_source(one, position)}
+    return {"key": message_key(one.line, position), "rank": rank, **_source(one, position)}
+
+
+def message_key(line: str, position: int) -> str:
+    """What receivers know a message's doubles by. line: its event's; position: of its entry.
+
+    Entries are never numbered again, while an erased patient's events are. It is a digest, since
+    receivers keep it: whose the message was is not to be read from it.
+    """
+    return hashlib.sha256(f"{position}:{line}".encode()).hexdigest()[:32]
 
 
 def _source(one: Told, position: int) -> dict[str, Any]:

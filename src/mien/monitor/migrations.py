@@ -1,10 +1,11 @@
 """The journal's tables from version to version: forward only, each step one transaction.
 
-A step is the text that made the tables then, and never changes; `schema` is what they are now.
+A step is what was done to the tables then, and never changes; `schema` is what they are now.
 """
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable
 
 from sqlalchemy import Connection, inspect, select, text
@@ -71,7 +72,20 @@ def _run(script: str) -> Step:
     return step
 
 
-STEPS: tuple[Step, ...] = (_run(_JOURNAL), _run(_LANDMARKS))  # version 1, 2, ...
+def _keys_that_never_come_again(connection: Connection) -> None:
+    """Messages were patient/seq, and are a digest of their entry and line."""
+    rows = connection.execute(text("SELECT key, position, line FROM outbox")).all()
+    named = text("UPDATE outbox SET key = :new WHERE key = :old")
+    for key, position, line in rows:
+        new = hashlib.sha256(f"{position}:{line}".encode()).hexdigest()[:32]
+        connection.execute(named, {"old": key, "new": new})
+
+
+STEPS: tuple[Step, ...] = (  # version 1, 2, ...
+    _run(_JOURNAL),
+    _run(_LANDMARKS),
+    _keys_that_never_come_again,
+)
 VERSION = len(STEPS)
 
 
