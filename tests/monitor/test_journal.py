@@ -24,16 +24,13 @@ from mien.risk.events import (
     WARD,
     Event,
     FrameMeasured,
-    Ordered,
     Paused,
-    RecordChanged,
     Scored,
     Tick,
     VitalsGiven,
 )
 from mien.risk.lines import to_line
 from tests.monitor.telling import WINDOW, Telling
-from tests.risk.plain_record import record
 
 
 def test_what_was_appended_is_there_after_a_restart(address: str) -> None:
@@ -270,19 +267,3 @@ def test_a_journal_holds_what_a_list_would() -> None:
 def test_a_journal_holds_what_a_list_would_whatever_is_done_with_it() -> None:
     many = settings(max_examples=30, stateful_step_count=25, deadline=None)
     run_state_machine_as_test(Keeping, settings=many)
-
-
-def test_a_ward_s_record_that_named_an_erased_patient_goes_back_to_what_did_not(
-    journal: Journal,
-) -> None:
-    telling = Telling()
-    journal.append(telling.second("bed-1", "bed-2"))
-    system = record(WARD, 2, key="/system/2", rule="system")
-    journal.append([telling(WARD, RecordChanged(system, "opened"))])
-    naming = replace(system, key="/system/2", patient="bed-1")
-    last = telling(WARD, RecordChanged(naming, "acknowledged"))
-    journal.append([last])
-    journal.erase("bed-1", who="ann", why="asked", time_ms=0, snapshot={WARD: "{}"}, after=last)
-    assert [kept.record for kept in journal.records()] == [system]
-    assert isinstance(journal.verify(), Verified)
-    assert Ordered(()) not in [event.body for event in journal.events(WARD)]

@@ -7,7 +7,9 @@ import sqlite3
 from contextlib import closing
 from pathlib import Path
 
+import psycopg
 import pytest
+from sqlalchemy.event import listen
 
 from mien.errors import InputError, LogError, StoreError
 from mien.monitor.journal import Journal
@@ -30,6 +32,7 @@ from mien.risk.events import (
 )
 from mien.risk.lines import to_line
 from mien.risk.snapshots import to_parts
+from tests.monitor.postgres import Server
 from tests.monitor.telling import Telling
 
 DAY_MS = 24 * 3600 * 1000
@@ -273,6 +276,61 @@ def test_a_patient_who_was_long_away_goes_on_with_the_next_number(journal: Journ
     with pytest.raises(LogError, match="event 3 of 'bed-2' was forgotten, and comes again"):
         journal.append(away[1:])
     assert isinstance(journal.verify(), Verified)
+
+
+@pytest.mark.parametrize("is_closed", [False, True])
+def test_more_is_kept_of_a_forgotten_day_than_a_statement_has_room_for(
+    tmp_path: Path, is_closed: bool
+) -> None:
+    """SQLite's builds differ in how many values a statement takes: here it takes a hundred."""
+    telling, beds = Telling(), [f"bed-{number}" for number in range(60)]
+    with Journal.open(tmp_path / "ward.db") as journal:
+        journal.scrub()  # so that the next connection is a new one
+        listen(
+            journal._store.engine,
+            "connect",
+            lambda driver, _: driver.setlimit(sqlite3.SQLITE_LIMIT_VARIABLE_NUMBER, 100),
+        )
+        opened = {bed: telling.alert(bed) for bed in beds}
+        journal.append([event for said in opened.values() for event in said])
+        if is_closed:  # after their messages, which are not sent
+            closing = [telling.closing(opened[bed][0].body.record) for bed in beds]
+            journal.append([event for said in closing for event in said])
+        fill(journal, telling, 2)
+        head = journal.forget_before(2 * DAY_MS, who="nightly", now_ms=telling.now_ms)
+        kept = {one.record.patient: one.record.is_closed for one in journal.records(closed=True)}
+        assert kept == dict.fromkeys(beds, is_closed)
+        assert journal.outbox.pending() == len(beds)
+        assert journal.verify(head) == Verified(head)
+        for delivery in journal.outbox.claim(now_ms=0, limit=60):
+            journal.outbox.sent(delivery, now_ms=0)
+        fill(journal, telling, 1)
+        journal.forget_before(3 * DAY_MS, who="nightly", now_ms=telling.now_ms)
+        assert len(journal.records(closed=True)) == (0 if is_closed else 60)
+        assert isinstance(journal.verify(head), Verified)
+
+
+MANY = """
+    INSERT INTO audit_parts SELECT 1, n, 'events', 's', 'd', '' FROM generate_series(9, 33008) n;
+    INSERT INTO events SELECT 1, n, n, 'b-' || n, 1, 'RecordChanged', 0,
+        '{"body":{"record":{"key":"' || n || '"}}}' FROM generate_series(9, 33008) n;
+    INSERT INTO records SELECT n, 'b-' || n, 1, 1, 0, '{}' FROM generate_series(9, 33008) n;
+    INSERT INTO outbox SELECT n, 'b-' || n, 1, 1, 1, '{}', 'pending', 0, 0
+        FROM generate_series(9, 33008) n
+"""
+
+
+@pytest.mark.slow
+def test_more_is_kept_of_a_forgotten_day_than_a_server_takes_values(server: Server) -> None:
+    """Two values a part, of which PostgreSQL takes 65,535."""
+    address, telling = server.new_database(), Telling()
+    with Journal.open(address) as journal:
+        journal.append(telling.alert("bed-1"))
+        with psycopg.connect(address) as other:
+            other.execute(MANY)
+        fill(journal, telling, 2)
+        journal.forget_before(2 * DAY_MS, who="nightly", now_ms=telling.now_ms)
+        assert journal.outbox.pending() == 33_001
 
 
 def test_landmarks_are_erased_and_forgotten_too(address: str) -> None:

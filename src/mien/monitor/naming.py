@@ -1,7 +1,7 @@
 """Where a patient's key stands in what is kept: by the meaning of fields, not by looking alike.
 
-A bed may be called "5", and "good for 5 s" is not about it. Only in free notes a key is looked
-for in any text.
+A bed may be called "5", and "good for 5 s" is not about it. Only where people write, in free
+notes and in the record that an act is for, a key is looked for in any text.
 """
 
 from __future__ import annotations
@@ -11,6 +11,12 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from mien.risk.events import PATIENT_RULES, TECHNICAL_RULES, WARD_RULES
+
+# Acts, and the answer to one that was not done: their record is what somebody typed.
+_ACTS = ("Acknowledged", "Refused", "Closed", "NotDone")
+_RULES = "|".join((*PATIENT_RULES, *TECHNICAL_RULES, *WARD_RULES))
+_AFTER_PATIENT = re.compile(rf"/(?:{_RULES})/\d+\Z")  # of a record's key as it ought to be
 # Fields whose texts are one of a few words, a person's name or a sentence, never a patient's key.
 _OTHER_WORDS = frozenset(
     (
@@ -32,6 +38,8 @@ def is_named(value: Any, patient: str, field: str = "") -> bool:
 
     >>> is_named({"records": ["5/concern/17"]}, "5"), is_named({"text": "good for 5 s"}, "5")
     (True, False)
+    >>> is_named({"kind": "Acknowledged", "body": {"record": "bed 5/concern"}}, "5")
+    True
     >>> is_named({"text": "technical at once: 3 beds: 3, 7, 9"}, "7")
     True
     """
@@ -40,6 +48,7 @@ def is_named(value: Any, patient: str, field: str = "") -> bool:
     if isinstance(value, Mapping):
         is_field = any(_is_key(name, patient) for name in value)
         is_field |= field in _BY_PATIENT and patient in value
+        is_field |= _is_typed(value, patient)
         return is_field or any(is_named(one, patient, name) for name, one in value.items())
     if not isinstance(value, list):
         return False
@@ -74,6 +83,15 @@ def _is_of(text: str, patient: str, field: str) -> bool:
         listed = text.partition("beds: ")[2]
         return f", {patient}, " in f", {listed}, "
     return field not in _OTHER_WORDS and (text == patient or _is_key(text, patient))
+
+
+def _is_typed(event: Mapping[str, Any], patient: str) -> bool:
+    """Whether an act is for a record that names the patient, however the key is misspelt."""
+    if event.get("kind") not in _ACTS:
+        return False
+    body = event.get("body")
+    record = body.get("record") if isinstance(body, Mapping) else None
+    return isinstance(record, str) and is_word_in(_AFTER_PATIENT.sub("", record), patient)
 
 
 def _is_key(text: str, patient: str) -> bool:

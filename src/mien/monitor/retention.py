@@ -2,9 +2,9 @@
 
 Erasure deletes what a patient's key stands in: their events, records, notifications, notes,
 state and landmarks, their pseudonym's row, and those of the ward's events and notes that name
-them (see `naming`). What stays is the chain, random salts gone, and a tombstone under a pseudonym
-that nothing leads to any more. What a database's own backups, archives and replicas hold is not
-reached.
+them (see `naming`), with all of a ward's record that does. What stays is the chain, random salts
+gone, and a tombstone under a pseudonym that nothing leads to any more. What a database's own
+backups, archives and replicas hold is not reached.
 """
 
 from __future__ import annotations
@@ -14,14 +14,17 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 from sqlalchemy import (
+    BigInteger,
     ColumnElement,
     Connection,
+    Insert,
     Table,
+    bindparam,
     delete,
     func,
     insert,
+    literal,
     select,
-    tuple_,
     union,
     update,
 )
@@ -29,9 +32,9 @@ from sqlalchemy import (
 from mien.errors import InputError, LogError
 from mien.monitor import audit
 from mien.monitor.audit import Head, Part
-from mien.monitor.entries import Told, record_row
 from mien.monitor.naming import is_named, is_named_in_state, is_word_in
 from mien.monitor.schema import (
+    at_work,
     chain,
     events,
     landmarks,
@@ -45,7 +48,7 @@ from mien.monitor.schema import (
 from mien.monitor.snapshots import Snapshot, add_with_snapshot, check_moment, newest
 from mien.monitor.verification import read_excuses
 from mien.risk.events import WARD, Event
-from mien.risk.lines import canonical_json, from_line
+from mien.risk.lines import canonical_json
 
 _OF_PATIENT = (events, notes, snapshots, records, outbox, landmarks, subjects)
 
@@ -75,7 +78,7 @@ def erase(
         raise InputError("who erases and why stays: neither may name the patient")
     if snapshot is not None:
         check_moment(connection, after)
-    ward = sorted(_of_ward(connection, patient))
+    ward = sorted(set(_of_ward(connection, patient)))
     _check_restart(connection, patient, ward, snapshot)
     if not ward and not _is_kept(connection, patient):
         raise LogError(f"nothing is kept of patient {patient!r}")
@@ -112,8 +115,7 @@ def forget_before(connection: Connection, time_ms: int, *, who: str, now_ms: int
     upto = min(first_kept or last.position + 1, newest(connection)[0]) - 1
     if upto <= read_excuses(connection).forgotten_to:
         return last
-    kept = sorted(_at_work(connection, upto))
-    _delete_upto(connection, upto, set(kept))
+    kept = _delete_not_at_work(connection, upto)
     tombstone = {
         "forgotten_to": upto,
         "kept": kept,
@@ -170,6 +172,8 @@ def _is_kept(connection: Connection, patient: str) -> bool:
 def _of_ward(connection: Connection, patient: str) -> Iterator[tuple[int, int]]:
     """(position, part) of each of the ward's events and notes that names the patient.
 
+    And of each change of a record that names them now: an earlier one is not how it stands, and
+    might say for ever that it is open. The watch's next change of it writes it again.
     Not of tombstones, which nothing may take away: they name nobody whom they erased.
     """
     buried = select(chain.c.position).where(chain.c.what == "tombstone")
@@ -178,6 +182,11 @@ def _of_ward(connection: Connection, patient: str) -> Iterator[tuple[int, int]]:
         yield row.position, row.part
     for row in _naming(connection, notes, patient, is_word_in):
         if row.position not in tombstones:
+            yield row.position, row.part
+    named = {row.key for row in _naming(connection, records, patient)}
+    changes = select(events).where(events.c.patient == WARD, events.c.kind == "RecordChanged")
+    for row in connection.execute(changes) if named else ():
+        if _record_key(row.line) in named:
             yield row.position, row.part
 
 
@@ -209,19 +218,12 @@ def _delete_of_ward(connection: Connection, patient: str, ward: Iterable[tuple[i
         connection.execute(delete(outbox).where(outbox.c.key == row.key))
     for row in _naming(connection, records, patient):
         connection.execute(delete(records).where(records.c.key == row.key))
-        _restore_record(connection, row.key)
 
 
-def _restore_record(connection: Connection, key: str) -> None:
-    """A ward's record again as the newest of its events that is left says."""
-    asked = select(events).where(events.c.patient == WARD, events.c.kind == "RecordChanged")
-    for event in connection.execute(
-        asked.order_by(events.c.position.desc(), events.c.place.desc())
-    ):
-        row = record_row(Told(from_line(event.line), event.line), event.position)
-        if row is not None and row["key"] == key:
-            connection.execute(insert(records), row)
-            return
+def _record_key(line: str) -> str:
+    """Whose change a RecordChanged's line tells."""
+    key: str = json.loads(line)["body"]["record"]["key"]
+    return key
 
 
 def _unseen_seqs(connection: Connection) -> dict[str, int]:
@@ -233,16 +235,29 @@ def _unseen_seqs(connection: Connection) -> dict[str, int]:
     return {row.subject: row.last_seq for row in connection.execute(asked)}
 
 
-def _delete_upto(connection: Connection, upto: int, used: set[tuple[int, int]]) -> None:
+def _delete_not_at_work(connection: Connection, upto: int) -> list[tuple[int, int]]:
+    """Delete content up to an entry but what is still at work, and return that: (position, part).
+
+    The parts at work may be more than a statement has room for: they stand in a table meanwhile.
+    """
+    at_work.create(connection)
+    _find_at_work(connection, upto)
+    _delete_upto(connection, upto)
+    asked = select(at_work.c.position, at_work.c.part).order_by(at_work.c.position, at_work.c.part)
+    kept = [(row.position, row.part) for row in connection.execute(asked)]
+    at_work.drop(connection)
+    return kept
+
+
+def _delete_upto(connection: Connection, upto: int) -> None:
     """Content up to an entry, but tombstones and what is still at work; emptied entries' parts."""
-    used_entries = {position for position, _ in used}
     tombstones = select(chain.c.position).where(chain.c.what == "tombstone")
-    of_used = tuple_(parts.c.position, parts.c.part).in_(used)
+    at_entry = select(at_work.c.part).where(at_work.c.position == parts.c.position)
+    is_emptied = parts.c.position.not_in(tombstones) & ~at_entry.exists()
     _delete(connection, notes, upto, notes.c.position.not_in(tombstones))
-    _delete(connection, events, upto, tuple_(events.c.position, events.c.part).not_in(used))
-    emptied = parts.c.position.not_in(tombstones) & parts.c.position.not_in(used_entries)
-    _delete(connection, parts, upto, emptied)
-    unsalted = parts.c.position.in_(used_entries) & ~of_used
+    _delete(connection, events, upto, ~_is_at_work(events))
+    _delete(connection, parts, upto, is_emptied)
+    unsalted = (parts.c.position <= upto) & at_entry.exists() & ~_is_at_work(parts)
     connection.execute(update(parts).where(unsalted).values(salt=None))
     for table in (records, outbox):
         _delete(connection, table, upto, ~select(events.c.seq).where(_same(table)).exists())
@@ -250,41 +265,48 @@ def _delete_upto(connection: Connection, upto: int, used: set[tuple[int, int]]) 
     connection.execute(delete(subjects).where(subjects.c.patient.not_in(union(*kept))))
 
 
-def _at_work(connection: Connection, upto: int) -> set[tuple[int, int]]:
+def _find_at_work(connection: Connection, upto: int) -> None:
     """The parts up to an entry that records not closed and messages not sent stand on.
 
     And those that the records stand on which these parts speak of: of a record whose opening is
     kept for an old message, what closed it stays too, or it would seem to be missing.
     """
-    used: set[tuple[int, int]] = set()
     for table, is_used in ((records, records.c.is_closed == 0), (outbox, outbox.c.state != "sent")):
-        used |= _stood_on(connection, table, upto, is_used)
-    fresh = used
-    while fresh:
-        keys = _records_in(connection, fresh)
-        fresh = _stood_on(connection, records, upto, records.c.key.in_(keys)) - used
-        used |= fresh
-    return used
+        connection.execute(_stood_on(table, upto, is_used, step=0))
+    step = 0
+    while keys := _records_in(connection, step) - _records_at_work(connection):
+        step += 1
+        spoken_of = _stood_on(records, upto, records.c.key == bindparam("spoken_of"), step=step)
+        connection.execute(spoken_of, [{"spoken_of": key} for key in keys])
 
 
-def _stood_on(
-    connection: Connection, table: Table, upto: int, which: ColumnElement[bool]
-) -> set[tuple[int, int]]:
-    asked = select(events.c.position, events.c.part).where(_same(table), which)
-    rows = connection.execute(asked.where(table.c.position <= upto))
-    return {(row.position, row.part) for row in rows}
+def _stood_on(table: Table, upto: int, which: ColumnElement[bool], *, step: int) -> Insert:
+    """Into the parts at work: those that some rows stand on, if they are not there already."""
+    asked = select(events.c.position, events.c.part, literal(step, BigInteger)).distinct()
+    asked = asked.where(_same(table), which, table.c.position <= upto, ~_is_at_work(events))
+    return insert(at_work).from_select(["position", "part", "step"], asked)
 
 
-def _records_in(connection: Connection, some: set[tuple[int, int]]) -> set[str]:
-    """The keys of the records that some parts speak of."""
-    asked = select(events).where(
-        events.c.kind == "RecordChanged", tuple_(events.c.position, events.c.part).in_(some)
+def _records_in(connection: Connection, step: int) -> set[str]:
+    """The keys of the records that the parts of a step speak of."""
+    asked = select(events.c.line).where(
+        events.c.kind == "RecordChanged",
+        events.c.position == at_work.c.position,
+        events.c.part == at_work.c.part,
+        at_work.c.step == step,
     )
-    found = (
-        record_row(Told(from_line(row.line), row.line), row.position)
-        for row in connection.execute(asked)
-    )
-    return {row["key"] for row in found if row is not None}
+    return {_record_key(line) for line in connection.execute(asked).scalars()}
+
+
+def _records_at_work(connection: Connection) -> set[str]:
+    """The keys of the records that stand on parts at work."""
+    asked = select(records.c.key).where(_same(records), _is_at_work(events))
+    return set(connection.execute(asked).scalars())
+
+
+def _is_at_work(table: Table) -> ColumnElement[bool]:
+    at = (at_work.c.position == table.c.position) & (at_work.c.part == table.c.part)
+    return select(at_work.c.part).where(at).exists()
 
 
 def _same(table: Table) -> ColumnElement[bool]:

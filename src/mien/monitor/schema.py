@@ -88,7 +88,7 @@ records = _table(  # each alert record's newest state, from its last RecordChang
 )
 outbox = _table(  # a row a message, written with its record
     "outbox",
-    _key("key"),  # patient/seq of the Notified or Awarded: what receivers know doubles by
+    _key("key"),  # entries.message_key, which never comes again: receivers know doubles by it
     _text("patient"),
     _number("seq"),
     _number("position"),
@@ -99,6 +99,14 @@ outbox = _table(  # a row a message, written with its record
     _number("due_ms"),  # not to be taken before
     _number("sent_ms", nullable=True),
     _text("error", nullable=True),
+)
+at_work = Table(  # while an age is forgotten: the parts of it that stay
+    "at_work",
+    MetaData(),
+    _number("position", primary_key=True),
+    _number("part", primary_key=True),
+    _number("step"),  # 0: in use; from 1: what those of the step before speak of
+    prefixes=["TEMPORARY"],
 )
 landmarks = _table(  # the ring of raw points, empty unless switched on
     "landmarks",
