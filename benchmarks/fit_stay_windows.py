@@ -1,6 +1,6 @@
 """Measure how a stay's windows are distributed: what mien packages for days without faces.
 
-    python benchmarks/fit_stay_windows.py [--patients 30] [--workers 2] [--kept FOLDER]
+    python benchmarks/fit_stay_windows.py [--patients 48] [--workers 2] [--kept FOLDER]
 
 Simulated patients go through every activity under every view, and through grimaces of known P,
 twice each. Every frame is made and measured by the watch's own code (evaluation/stay_measured).
@@ -56,6 +56,7 @@ HELD_S, HELD_APART_S = 30.0, 20.0
 SMILE_S, SMILE_APART_S = 12.0, 40.0
 PASSES = 2
 IN_STATE = 0.93  # of a second's weight: it is then of this state
+TAIL = 3  # groups of 20, of those with most P at rest, that are looked at closely
 FEWEST = 100  # seconds that a distribution is measured on; else it is its neighbour's
 SCORES = np.linspace(-3.2, 3.2, 33)
 _VIEWS = sum(map(len, VIEW_LEVELS.values()))
@@ -71,32 +72,40 @@ HERMITES = 14
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--patients", type=int, default=30)
+    parser.add_argument("--patients", type=int, default=48, help="groups of 20 to stand for")
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--kept", type=Path)
     parser.add_argument("--out", type=Path, default=STATISTICS_PATH)
     asked = parser.parse_args()
+    chosen = spread(asked.patients, tail=TAIL)
     with ProcessPoolExecutor(asked.workers) as pool:
-        seen = list(pool.map(partial(toured, kept=asked.kept), spread(asked.patients)))
-    arrays = fit(seen)
+        seen = list(pool.map(partial(toured, kept=asked.kept), chosen))
+    arrays = fit(seen, np.array(list(chosen.values())))
     asked.out.parent.mkdir(parents=True, exist_ok=True)
     np.savez_compressed(asked.out, **{name: a.astype(np.float32) for name, a in arrays.items()})
-    print(f"{asked.out}: {asked.out.stat().st_size / 1e3:.0f} kB of {asked.patients} patients")
+    print(f"{asked.out}: {asked.out.stat().st_size / 1e3:.0f} kB of {len(seen)} patients")
     show(arrays, seen)
 
 
-def spread(count: int, *, seed: int = SEED, each: int = 20) -> list[int]:
-    """Numbers of patients who stand for many: of every `each` by how they look at rest, one.
+def spread(
+    count: int, *, seed: int = SEED, each: int = 20, tail: int = 0, parts: int = 5
+) -> dict[int, float]:
+    """Numbers of patients who stand for many, and for which share: of every `each`, one.
 
-    What differs most between people is the P of a resting face: a few have much, most have none.
+    By how they look at rest. What differs most between people is the P of a resting face: most
+    have none, a few have much, and those are unlike each other. So of the `tail` groups that have
+    most, one is taken of each of so many `parts`.
     """
     looks = []
     for number in range(1, count * each + 1):
         plain = script(seed, 0.01, patient=number, episodes_per_hour=0)
         rest, *more = p_of_levels(plain, np.zeros(1))[0, :3]
         looks.append(rest + 0.1 * sum(more))
-    order = np.argsort(looks, kind="stable") + 1
-    return order[each // 2 :: each].tolist()
+    coarse = np.arange(0, (count - tail) * each, each)
+    edges = np.append(coarse, np.arange((count - tail) * each, count * each + 1, each // parts))
+    chosen = np.argsort(looks, kind="stable")[(edges[1:] + edges[:-1]) // 2] + 1
+    shares = np.diff(edges) / (count * each)
+    return dict(zip(chosen.tolist(), shares.tolist(), strict=True))
 
 
 @dataclass(frozen=True)
@@ -201,8 +210,8 @@ def rows_of(values: list[tuple[float, ...] | None], width: int) -> np.ndarray:
     return np.array([(float("nan"),) * width if row is None else row for row in values])
 
 
-def fit(seen: list[Seen]) -> dict[str, np.ndarray]:
-    """The packaged arrays: see evaluation/stay_windows.WindowStatistics."""
+def fit(seen: list[Seen], weights: np.ndarray) -> dict[str, np.ndarray]:
+    """The packaged arrays: see evaluation/stay_windows.WindowStatistics. weights: of each seen."""
     quantiles = np.zeros((len(STATES), len(CHANNELS), len(SCORES)))
     shares = np.zeros((len(STATES), len(CHANNELS), PARTS))
     for place, channel in enumerate(CHANNELS):
@@ -211,15 +220,17 @@ def fit(seen: list[Seen]) -> dict[str, np.ndarray]:
             some = of_state(seen, place, state, is_slow=is_slow)
             if len(joined(some)) < FEWEST:
                 some = of_state(seen, place, STATES.index(neighbour(name)), is_slow=is_slow)
-            quantiles[state, place] = np.quantile(joined(some), ndtr(SCORES))
-            shares[state, place] = shares_of(some, quantiles[state, place])
+            quantiles[state, place] = np.quantile(
+                joined(some), ndtr(SCORES), weights=weights_of(some, weights), method="inverted_cdf"
+            )
+            shares[state, place] = shares_of(some, weights, quantiles[state, place])
     return {
         "scores": SCORES,
         "quantiles": quantiles,
         "shares": shares,
         "profile_p": PROFILE_P,
         "profile": profile(seen),
-        "regions": region_moves(seen),
+        "regions": region_moves(seen, weights),
     }
 
 
@@ -244,11 +255,17 @@ def joined(some: list[np.ndarray]) -> np.ndarray:
     return everything[~np.isnan(everything)]
 
 
-def shares_of(some: list[np.ndarray], quantiles: np.ndarray) -> np.ndarray:
+def weights_of(some: list[np.ndarray], weights: np.ndarray) -> np.ndarray:
+    """Of each of the joined values: as much as its patient's."""
+    counts = [int((~np.isnan(one)).sum()) for one in some]
+    return np.repeat(weights, counts)
+
+
+def shares_of(some: list[np.ndarray], weights: np.ndarray, quantiles: np.ndarray) -> np.ndarray:
     """(M,) of a gaussian's variance, so that what comes out is as alike over time."""
     if np.ptp(quantiles) < 1e-9:
         return np.eye(PARTS)[-1]
-    lags, alike = likeness(some)
+    lags, alike = likeness(some, weights)
     needed = gaussian_likeness(alike, quantiles)
     lasting = np.exp(-np.divide.outer(lags, np.array([np.inf, *MEMORIES_S])))
     rows = np.column_stack([lasting, smooth_likeness(lags), np.zeros(len(lags))])
@@ -263,20 +280,22 @@ def smooth_likeness(lags: np.ndarray) -> np.ndarray:
     return keep**lags * (1 + lags * (1 - keep**2) / (1 + keep**2))
 
 
-def likeness(some: list[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
+def likeness(some: list[np.ndarray], weights: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """(L,) lags and the correlation at each, people's own level included.
 
     From squared differences: seconds so far apart are other ones at each lag, and not all people
     vary alike.
     """
-    variance = joined(some).var()
+    values, each = joined(some), weights_of(some, weights)
+    variance = np.average(np.square(values - np.average(values, weights=each)), weights=each)
     lags, found = [], []
     for lag in LAGS_S:
-        apart = np.concatenate([one[lag:] - one[:-lag] for one in some])
-        apart = apart[~np.isnan(apart)]
-        if len(apart) >= FEWEST:
+        apart = [one[lag:] - one[:-lag] for one in some]
+        squared = np.square(joined(apart))
+        if len(squared) >= FEWEST:
             lags.append(float(lag))
-            found.append(1 - np.square(apart).mean() / (2 * variance))
+            mean = np.average(squared, weights=weights_of(apart, weights))
+            found.append(1 - mean / (2 * variance))
     return np.array(lags), np.clip(found, 0, 1)
 
 
@@ -314,7 +333,7 @@ def profile(seen: list[Seen]) -> np.ndarray:
     return found / found.sum(axis=1, keepdims=True)
 
 
-def region_moves(seen: list[Seen]) -> np.ndarray:
+def region_moves(seen: list[Seen], weights: np.ndarray) -> np.ndarray:
     """(4, R) mean, deviation between people, move by P, deviation in time."""
     rests, slopes, noises = [], [], []
     for one in seen:
@@ -326,10 +345,11 @@ def region_moves(seen: list[Seen]) -> np.ndarray:
         rests.append(rest)
         slopes.append(slope)
         noises.append((where - design @ np.stack([rest, slope])).std(axis=0))
-    return np.stack(
-        [np.mean(rests, axis=0), np.std(rests, axis=0), np.mean(slopes, axis=0),
-         np.mean(noises, axis=0)]
-    )  # fmt: skip
+    rest, slope, noise = (
+        np.average(some, axis=0, weights=weights) for some in (rests, slopes, noises)
+    )
+    between = np.sqrt(np.average(np.square(rests - rest), axis=0, weights=weights))
+    return np.stack([rest, between, slope, noise])
 
 
 def show(arrays: dict[str, np.ndarray], seen: list[Seen]) -> None:
