@@ -49,16 +49,21 @@ def batches_in(journal: Journal) -> int:
     return ticks + (int(states[WARD]) if states else 0)
 
 
+def say(word: object) -> None:
+    """A whole line or nothing: a kill may come between the two writes of a print."""
+    os.write(1, f"{word}\n".encode())
+
+
 def write(address: str) -> None:
-    print(os.getpid(), flush=True)
+    say(os.getpid())
     with Journal.open(address) as journal:
         batches = Batches()
         list(islice(batches, batches_in(journal)))
-        print("writing", flush=True)
+        say("writing")
         for batch in batches:
             is_due = batches.count % SNAPSHOT_EVERY == 0
             journal.append(batch, {WARD: str(batches.count)} if is_due else None)
-            print(batches.count, flush=True)
+            say(batches.count)
 
 
 def main() -> None:
@@ -66,7 +71,7 @@ def main() -> None:
         if (child := os.fork()) == 0:
             write(sys.argv[1])
         os.waitpid(child, 0)
-        print("gone", flush=True)
+        say("gone")
 
 
 if __name__ == "__main__":

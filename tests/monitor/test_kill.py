@@ -23,6 +23,7 @@ from tests.monitor.killed_writer import BEDS, Batches, batches_in
 from tests.monitor.postgres import Server
 
 REPO = Path(__file__).parent.parent.parent
+GONE = "gone\n"
 
 
 @contextmanager
@@ -44,11 +45,19 @@ def killed(process: subprocess.Popen[str], chance: random.Random) -> int:
     process.stdin.write("go\n")
     process.stdin.flush()
     pid = int(process.stdout.readline())
-    said = [process.stdout.readline() for _ in range(chance.randint(0, 4))]  # "writing", then acks
+    said = [_line(process) for _ in range(chance.randint(0, 4))]  # "writing", then acks
+    assert GONE not in said, "the writer ended by itself"
     time.sleep(chance.uniform(0, 0.03))
     os.kill(pid, signal.SIGKILL)
-    said += iter(process.stdout.readline, "gone\n")
+    said += iter(lambda: _line(process), GONE)
     return max((int(line) for line in said if line != "writing\n"), default=0)
+
+
+def _line(process: subprocess.Popen[str]) -> str:
+    assert process.stdout is not None
+    line = process.stdout.readline()
+    assert line, "the process that starts writers ended"
+    return line
 
 
 def check_log(address: str, acknowledged: int, head: Head) -> tuple[int, Head]:
