@@ -284,6 +284,28 @@ def test_a_client_outside_and_files_of_a_shared_folder_give_the_same_table(
     assert outside.table.read_bytes() == alone.table.read_bytes()
 
 
+@pytest.mark.slow
+def test_tasks_that_nobody_answers_are_sent_again_after_joining_anew(
+    tmp_path: Path, landmarks_file: Path, nodes: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A node that is frozen, as a machine that hangs: Ray waits for its answer."""
+    monkeypatch.setattr(module, "IDLE_S", 2.0)
+    joined: list[str] = []
+    join = module.ray_session
+    monkeypatch.setattr(module, "ray_session", lambda at: (joined.append(at), join(at))[1])
+    victim = next(iter(nodes.worker_nodes))
+    (raylet,) = victim.all_processes["raylet"]
+    os.kill(raylet.process.pid, signal.SIGSTOP)
+    try:
+        spread = extract([SAMPLE], tmp_path / "t.parquet", cluster=nodes.address)
+    finally:
+        os.kill(raylet.process.pid, signal.SIGCONT)
+        nodes.remove_node(victim, allow_graceful=False)
+        nodes.add_node(num_cpus=1)
+    assert len(joined) > 1
+    assert spread.table.read_bytes() == landmarks_file.read_bytes()
+
+
 EXTRACT = """
 import sys
 from mien.workflows.extract import extract

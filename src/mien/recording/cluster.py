@@ -3,7 +3,9 @@
 A clip's bytes go to its task and the finished parts come back, so the nodes
 need share no file system. The parts are kept here as they are on one machine:
 an interrupt, or a kill of this process, costs the clips under way, and the
-same command goes on. A task whose worker or node dies is run again by Ray.
+same command goes on. A task whose worker or node dies is run again by Ray; one
+that Ray has lost (it may wait for ever for an answer of a dead node) is sent
+again after the cluster was left and joined anew.
 """
 
 from __future__ import annotations
@@ -32,6 +34,8 @@ from mien.recording.sources import Source
 RETRIES = 3  # of a clip whose worker or node died
 SENT_BYTES = 256 << 20  # a larger file is read by the worker from its own path, never sent
 NO_NODE_S = 60.0  # without any CPU in the cluster for this long, nobody will do the rest
+IDLE_S = 120.0  # tasks sent and no CPU taken for this long: lost, or large files on a slow network
+REJOINS = 3  # one after the other without a clip done, each after twice the time
 
 _AHEAD = 2  # tasks a CPU: the next clip is there when one is done, and memory stays bounded
 _POLL_S = 1.0
@@ -73,8 +77,8 @@ def extract_on_cluster(
 
     address: as ray.init takes it: auto, host:port, ray://host:port, or local to start
     Ray on this machine. on_frames: told of a clip's frames when it is done.
-    Raises InputError when there is no such cluster, its nodes cannot run this mien, or
-    none of them has a CPU left. Raises MissingExtraError without Ray.
+    Raises InputError when there is no such cluster, its nodes cannot run this mien,
+    none of them has a CPU left, or none does what is sent. MissingExtraError without Ray.
     """
     waiting: deque[_Job] = deque()
     for source in sources:
@@ -85,9 +89,18 @@ def extract_on_cluster(
             continue
         on_frames(frames)
         yield ClipDone(source.clip, job.parts.key)
-    if waiting:
+    lost = 0
+    while waiting:
+        before = len(waiting)
         with ray_session(address) as ray:
-            yield from _over(ray, waiting, settings, address, on_frames)
+            yield from _over(ray, waiting, settings, address, on_frames, IDLE_S * 2**lost)
+        lost = lost + 1 if len(waiting) == before else 0
+        if lost > REJOINS:
+            raise InputError(
+                f"the cluster at {address} takes no work: its CPUs stay free whatever is sent. "
+                "Look at it with `ray status`, then run the same command again; finished clips "
+                "are kept"
+            )
 
 
 def _job(source: Source, parts_folder: Path, settings: ExtractSettings) -> _Job:
@@ -101,11 +114,15 @@ def _over(
     settings: ExtractSettings,
     address: str,
     on_frames: Callable[[int], None],
+    idle_s: float,
 ) -> Iterator[ClipDone]:
-    """Send jobs, a few a CPU ahead, and take in what is done."""
+    """Send jobs, a few a CPU ahead, and take in what is done.
+
+    Ends early, with what was sent waiting again, when no CPU was taken for idle_s meanwhile.
+    """
     task = ray.remote(num_cpus=1, max_retries=RETRIES)(_extract_here)
     under_way: dict[Any, _Job] = {}
-    seen_s = time.monotonic()
+    seen_s = busy_s = time.monotonic()
     while waiting or under_way:
         cpus = int(ray.cluster_resources().get("CPU", 0))
         seen_s = _seen_s(cpus, seen_s, address)
@@ -121,6 +138,17 @@ def _over(
             answered, _ = ray.wait(list(under_way), timeout=_POLL_S)
             for answer in answered:
                 yield _taken_in(ray, answer, under_way.pop(answer), on_frames)
+            if answered or _is_at_work(ray, cpus):
+                busy_s = time.monotonic()
+            elif time.monotonic() - busy_s > idle_s:
+                waiting.extendleft(reversed(under_way.values()))
+                return
+
+
+def _is_at_work(ray: Any, cpus: int) -> bool:
+    """Whether a CPU is taken, by anybody's task, or none is left."""
+    free: float = ray.available_resources().get("CPU", 0)
+    return free < cpus or not cpus
 
 
 def _seen_s(cpus: int, before_s: float, address: str) -> float:
