@@ -77,7 +77,7 @@ def main() -> None:
     parser.add_argument("--kept", type=Path)
     parser.add_argument("--out", type=Path, default=STATISTICS_PATH)
     asked = parser.parse_args()
-    chosen = spread(asked.patients, tail=TAIL)
+    chosen = spread(asked.patients, tail=min(TAIL, asked.patients))
     with ProcessPoolExecutor(asked.workers) as pool:
         seen = list(pool.map(partial(toured, kept=asked.kept), chosen))
     arrays = fit(seen, np.array(list(chosen.values())))
