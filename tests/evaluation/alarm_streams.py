@@ -90,12 +90,12 @@ def seen(seconds: int, *, scored: bool = True, conditions: Iterable[Change] = ()
 
 
 MINUTES = 45
-# A P of 1.7 has a score of 4 here, which neither raises nor clears.
+# Between, the score is 4, which neither raises nor clears; the second time C is part of it.
 WAVERS = (
     distress(1900, 120, 7.0),
-    distress(2020, 60, 1.7),
+    distress(2020, 60, 2.5),
     distress(2080, 60, 7.0),
-    distress(2140, 60, 1.7),
+    distress(2140, 60, 2.0),
     distress(2200, 60, 7.0),
 )
 
@@ -108,8 +108,8 @@ def patients(seed: int = 0) -> tuple[Watched, ...]:
     return (
         patient(1, seed, *episodes),
         patient(2, seed, *episodes),
-        patient(3, seed, views=(away, lost), spread=2.0),
-        patient(4, seed, views=(away, lost), spread=2.5),
+        patient(3, seed, views=(away, lost), spread=3.0),
+        patient(4, seed, views=(away, lost), spread=3.5),
         patient(5, seed, *WAVERS, purpose="wavering", minutes=38, spread=0.1),
         patient(6, seed, *WAVERS[:3], purpose="wavering", minutes=37, spread=0.1),
     )

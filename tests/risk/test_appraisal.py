@@ -9,7 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mien.risk.action_units import REGIONS
-from mien.risk.appraisal import initial, quantile, step
+from mien.risk.appraisal import Appraisal, initial, quantile, step
+from mien.risk.baseline import level
 from mien.risk.events import (
     BaselineChanged,
     Body,
@@ -96,6 +97,13 @@ def test_events_that_are_not_the_machines_own_change_nothing() -> None:
 # --- Terms, from windows ------------------------------------------------------
 
 
+def raised(p: float, deviations: float) -> float:
+    """P so far above a usual one, where the face is still enough for the least deviation."""
+    rules = SETTINGS.appraisal
+    up = level(p, rules) + deviations * rules.least_deviation
+    return float(up ** (1 / rules.deviation_power))
+
+
 @given(st.lists(st.floats(0, 16), min_size=1, max_size=12), st.floats(0.01, 0.99))
 def test_the_upper_quartile_is_numpys(values: list[float], share: float) -> None:
     assert quantile(values, share) == pytest.approx(np.quantile(values, share))
@@ -122,16 +130,25 @@ def test_what_is_above_own_baseline_counts_and_what_is_usual_does_not() -> None:
     state = ready(4.0)
     usual = scores(feed(state, [window(4.0)] * 10, QUICK)[1])[-1]
     assert (terms(usual)["P"].weight, terms(usual)["B"].weight) == (2, 0)
-    above = scores(feed(state, [window(5.5)] * 10, QUICK)[1])[-1]
-    assert terms(above)["B"].value == 3.0  # 1.5 above, in deviations of at least .5
-    assert (terms(above)["B"].weight, above.baseline) == (2, "READY")
+    for deviations, weight in ((1.9, 0), (2.1, 1), (3.1, 2)):
+        above = scores(feed(state, [window(raised(4.0, deviations))] * 10, QUICK)[1])[-1]
+        assert terms(above)["B"].value == pytest.approx(deviations, abs=0.03)
+        assert (terms(above)["B"].weight, above.baseline) == (weight, "READY")
+
+
+def test_the_same_move_is_as_many_deviations_whatever_the_face_has_at_rest() -> None:
+    """Units grow as the power 1.5 of a move, as far as there is one unit."""
+    for rest in (0.0, 1.0, 3.5):
+        moved = (rest ** (2 / 3) + 1.2) ** 1.5
+        found = scores(feed(ready(rest), [window(moved)] * 10, QUICK)[1])[-1]
+        assert terms(found)["B"].value == pytest.approx(2.4, abs=0.03)
 
 
 def test_a_strong_face_that_is_usual_for_this_person_is_no_single_three() -> None:
     state = ready(7.0)
     usual = scores(feed(state, [window(7.0)] * 10, QUICK)[1])[-1]
     assert terms(usual)["P"].weight == 3 and not usual.has_single_3
-    above = scores(feed(state, [window(8.0)] * 10, QUICK)[1])[-1]
+    above = scores(feed(state, [window(raised(7.0, 2.1))] * 10, QUICK)[1])[-1]
     assert above.has_single_3
 
 
@@ -158,6 +175,17 @@ def test_expression_needs_two_usable_minutes_of_the_last_five() -> None:
     broken = [window(0.0)] * 200 + [NO_FACE] * 180
     assert share(broken + [window(3.0)] * 65) is None
     assert share(broken + [window(3.0)] * 125) == 1.0
+
+
+def test_what_is_usual_is_no_expression_once_it_is_known() -> None:
+    def share(state: Appraisal, p: float) -> float | None:
+        return terms(scores(feed(state, [window(p)] * 300, QUICK)[1])[-1])["E"].value
+
+    known = told(ready(3.0), CONCERN)  # so that nothing more is learnt
+    assert share(known, 3.0) == 0.0
+    assert share(known, raised(3.0, 1.9)) == 0.0 and share(known, raised(3.0, 2.1)) == 1.0
+    calm = told(ready(0.0), CONCERN)
+    assert share(calm, 1.99) == 0.0 and share(calm, 2.0) == 1.0
 
 
 def negative_weights(windows: Iterable[WindowClosed]) -> list[int | None]:
@@ -215,7 +243,8 @@ def test_what_was_known_of_a_negative_state_fades_over_a_gap() -> None:
 def test_a_slow_rise_fires_and_counts_for_ten_minutes() -> None:
     state = told(ready(2.0), CONCERN)  # so that nothing more is learnt
     # 1.8 deviations: each minute is 1.3 above the allowance, and the seventh reaches 8.
-    found = scores(feed(state, [window(2.9)] * 420 + [window(2.0)] * 900, QUICK)[1])
+    risen = window(raised(2.0, 1.8))
+    found = scores(feed(state, [risen] * 420 + [window(2.0)] * 900, QUICK)[1])
     fired = [second for second, scored in enumerate(found, 1) if terms(scored)["C"].weight]
     assert fired == list(range(420, 1020))
     value = terms(found[430])["C"].value
@@ -238,7 +267,7 @@ def test_a_person_who_talks_as_much_as_before_does_not_rise() -> None:
 
 def test_the_sum_of_a_rise_is_seen_while_it_grows() -> None:
     state = told(ready(2.0), CONCERN)
-    found = scores(feed(state, [window(2.9)] * 200, QUICK)[1])
+    found = scores(feed(state, [window(raised(2.0, 1.8))] * 200, QUICK)[1])
     values = [terms(scored)["C"].value or 0.0 for scored in found]
     assert values == sorted(values) and 3 < values[-1] < 8
 
@@ -315,12 +344,13 @@ def test_nothing_is_learnt_while_concern_is_present_or_the_watch_is_paused(
 
 def test_learning_anew_forgets_the_baseline_and_the_sum_counted_from_it() -> None:
     state = told(ready(2.0), CONCERN)
-    state, _ = feed(state, [window(2.9)] * 500, QUICK)
+    risen = raised(2.0, 1.8)
+    state, _ = feed(state, [window(risen)] * 500, QUICK)
     assert state.rise.fired_ms is not None
     asked = event(LearningRestarted("ann"), 999_000)
     anew, said = step(state, asked, QUICK)
     assert said == [(999_000, BaselineChanged("LEARNING"))]
     assert anew.own == initial().own and anew.rise == initial().rise
-    last = scores(feed(anew, [window(2.9)], QUICK)[1])[-1]
-    assert last.baseline == "LEARNING" and terms(last)["P"].value == 2.9
+    last = scores(feed(anew, [window(risen)], QUICK)[1])[-1]
+    assert last.baseline == "LEARNING" and terms(last)["P"].value == pytest.approx(risen)
     assert terms(last)["E"].value is not None  # what needs no baseline goes on

@@ -109,16 +109,17 @@ def _draw_index(axes: Axes, trace: StayTrace, edges: np.ndarray, config: WatchCo
     p = _column(trace, "p_most")
     own = np.array([one.own or (np.nan, np.nan) for one in trace.bins]).reshape(-1, 2)
     if len(p):
-        least, _ = config.settings.appraisal.b_limits
+        rules = config.settings.appraisal
+        least, _ = rules.b_limits
+        steps = np.array([-least, 0, least])  # deviations are counted on levels, not on P
+        levels = own[:, :1] + steps * own[:, 1:]
+        below, median, usual = (np.maximum(levels, 0) ** (1 / rules.deviation_power)).T
         middles = (edges[:-1] + edges[1:]) / 2
-        usual = own[:, 0] + least * own[:, 1]
         axes.fill_between(
-            middles, np.maximum(own[:, 0] - least * own[:, 1], 0), usual, color=GREEN, alpha=0.18,
+            middles, below, usual, color=GREEN, alpha=0.18,
             linewidth=0, label=f"own baseline ± {least:g} deviations", step="mid",
         )  # fmt: skip
-        axes.plot(
-            middles, own[:, 0], color=GREEN, linestyle="--", linewidth=1.1, label="own median"
-        )
+        axes.plot(middles, median, color=GREEN, linestyle="--", linewidth=1.1, label="own median")
     for adds, limit in enumerate(config.settings.appraisal.p_limits, start=1):
         axes.axhline(limit, color=GREY, linestyle=":", linewidth=0.9, zorder=0)
         _at_right(axes, limit, f"adds {adds}")

@@ -34,7 +34,7 @@ class Bin:
     quality_least: float | None = None
     score: int | None = None  # the highest
     weights: tuple[tuple[str, int], ...] = ()  # of its terms
-    own: tuple[float, float] | None = None  # own median of P and deviation, the last
+    own: tuple[float, float] | None = None  # own median and deviation of P's level, the last
 
     def add(self, other: Bin) -> None:
         """Take in a later one."""

@@ -12,7 +12,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 
 from mien.risk.action_units import REGIONS
-from mien.risk.baseline import OwnBaseline, Spread, learn, moved_most
+from mien.risk.baseline import OwnBaseline, Spread, learn, level, moved_most
 from mien.risk.events import (
     Baseline,
     BaselineChanged,
@@ -136,7 +136,7 @@ def _window_scored(
         at_ms=at_ms,
         recent=recent,
         own=state.own,
-        expressions=_expressions_after(state.expressions, seen, passed, rules),
+        expressions=_expressions_after(state.expressions, seen.p, state.own.p, passed, rules),
         negative=_negative_after(state.negative, seen, at_ms, passed, rules),
         rise=_rise_after(state, features.p, at_ms, rules),
         has_concern=state.has_concern,
@@ -202,16 +202,21 @@ def quantile(values: Iterable[float], share: float) -> float | None:
 
 
 def _expressions_after(
-    known: Expressions, seen: WindowClosed, passed: int, rules: AppraisalSettings
+    known: Expressions, p: float | None, own: Spread | None, passed: int, rules: AppraisalSettings
 ) -> Expressions:
     kept = (1 << _seconds(rules.e_over_s)) - 1
     shift = min(passed, kept.bit_length())
-    has_p = seen.p is not None
-    is_expressive = seen.p is not None and seen.p >= rules.e_p
     return Expressions(
-        ((known.usable << shift) | has_p) & kept,
-        ((known.expressive << shift) | is_expressive) & kept,
+        ((known.usable << shift) | (p is not None)) & kept,
+        ((known.expressive << shift) | _is_expressive(p, own, rules)) & kept,
     )
+
+
+def _is_expressive(p: float | None, own: Spread | None, rules: AppraisalSettings) -> bool:
+    """Whether there is much of P and, once that is known, more than this face has at rest."""
+    if p is None or p < rules.e_p:
+        return False
+    return own is None or own.deviations(level(p, rules)) >= rules.e_deviations
 
 
 def _share(known: Expressions, rules: AppraisalSettings) -> float | None:
@@ -243,7 +248,7 @@ def _rise_after(state: Appraisal, p: float | None, at_ms: int, rules: AppraisalS
     is_broken = _is_stale(rise.fed_ms, at_ms - 1000, rules)
     cusum, fired_at = add_to_cusum(
         without_block(rise.cusum) if is_broken else rise.cusum,
-        own.deviations(p),
+        own.deviations(level(p, rules)),
         block=_seconds(rules.c_block_s),
         k=rules.c_k,
         h=rules.c_h,
@@ -281,7 +286,7 @@ def _measured(state: Appraisal, features: Features, rules: AppraisalSettings) ->
     has_fired = rise.fired_ms is not None and at_ms - rise.fired_ms < 1000 * rules.c_lasts_s
     return Measured(
         p=features.p,
-        p_above=_above(own.p, features.p),
+        p_above=None if features.p is None else _above(own.p, level(features.p, rules)),
         expressive_share=_share(state.expressions, rules),
         negative=None if is_unseen else state.negative.probability,
         negative_s=state.negative.likely_s,

@@ -5,6 +5,9 @@ remembered are weighted histograms with fixed bins, so that memory has a bound, 
 the order of a block's seconds, and the same stream gives the same numbers on every machine.
 A block of 60 s is learnt at once: what a histogram says is worked out once a minute.
 
+P's deviations are counted on its level, P to the power 2/3: a unit grows as the power 1.5 of how
+far it goes, so that the same move is a larger change of P where there is some already.
+
 P has two baselines. A face is at rest for most of a minute and speaks or smiles for some of it:
 the mean of 60 s is then above the median of its seconds, minute by minute. So the slow sum, which
 is fed such means, is counted from the median of means and in their deviations; counted from that
@@ -50,7 +53,7 @@ class OwnBaseline:
     p_bins: Bins = ()
     p_mean_bins: Bins = ()  # of the blocks' means of P
     r_bins: Bins = ()
-    p: Spread | None = None  # None while learning, and for what was never measured
+    p: Spread | None = None  # of levels; None while learning, and for what was never measured
     p_means: Spread | None = None
     r: Spread | None = None
     regions: tuple[float, ...] = ()  # slow mean of each
@@ -71,7 +74,7 @@ def learn(
     Forgetting runs on learnt seconds alone: a night without a face forgets nothing.
     """
     learnt_s = own.learnt_s + 1
-    waiting = (*own.waiting, (p_bin(p), None if r is None else r_bin(r)))
+    waiting = (*own.waiting, (p_bin(level(p, settings)), None if r is None else r_bin(r)))
     means, deviations = _regions_after(own, regions, settings)
     after = OwnBaseline(
         learnt_s,
@@ -142,8 +145,14 @@ def _median(rising: list[tuple[float, float]]) -> float:
     return rising[-1][0]
 
 
+def level(p: float, settings: AppraisalSettings) -> float:
+    """P on the scale on which its deviations are counted."""
+    found: float = max(p, 0.0) ** settings.deviation_power
+    return found
+
+
 def p_bin(p: float) -> int:
-    """Bins are centred on multiples of .02, so that a neutral face's 0 stays 0."""
+    """Of a level. Bins are centred on multiples of .02, so that a neutral face's 0 stays 0."""
     return round(min(max(p, 0.0), P_MOST) / P_STEP)
 
 

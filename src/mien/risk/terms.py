@@ -4,12 +4,13 @@
 |---|---|---|---|
 | P, 75th percentile over 10 s, 0-16 | 2-4 | 4-6 | 6 and above |
 | B, P above own baseline, deviations | 2-3 | 3 and above | |
-| E, share of the last 5 min with P of 2 or more | .10-.30 | .30 and above | |
+| E, share of the last 5 min with P of 2 or more, above own baseline | .10-.30 | .30 and above | |
 | N, filtered posterior of .5 or more for 30 s | yes | | |
 | R, restlessness above own baseline, deviations | 2-4 | 4 and above | |
 | C, a cumulative sum that fired within 10 min | yes | | |
 
-E, N and C add nothing while P, B and R all add nothing. Nothing subtracts.
+E, N and C add nothing while P, B and R all add nothing. Nothing subtracts. Deviations of P are
+counted on its level (see `baseline`).
 """
 
 from __future__ import annotations

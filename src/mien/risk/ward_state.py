@@ -59,7 +59,7 @@ def rules_hash() -> str:
         "cannot_know": (evidence.CANNOT_KNOW, evidence.CANNOT_KNOW_TECHNICAL),
         "neutral": units.NEUTRAL,
         "units": {name: asdict(unit) for name, unit in units.UNIT_TABLE.items()},
-        "levels": (units.LEVELS, units.CLOSING),
+        "levels": (units.LEVELS, units.CLOSING, units.LID_BEYOND),
         "p": (units.CURVE, units.CLOSED, units.COUNTS_WITH, units.P_MOST),
         "terms": sorted(terms.ON_THEIR_OWN),
     }
