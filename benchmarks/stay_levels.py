@@ -3,11 +3,13 @@
     python benchmarks/stay_levels.py [--patients 8] [--hours 2] [--workers 2] [--kept FOLDER]
 
 The same scripts go both ways: (a) through landmarks, measured by the watch's own code, and (b)
-drawn by evaluation/stay_windows, several times each. For every activity and view the
-distributions of P, R, signal quality, tremor and the rhythm of speech are held beside each other:
-the Kolmogorov-Smirnov distance, quantiles, and the autocorrelation over a minute. How far halves
-of the patients of (a) are apart says how much of a distance is who the patients are. Then: what
-the Appraisal machine makes of both. None of these patients was used to fit (b).
+drawn by evaluation/stay_windows. One of every 20 patients by their look at rest is measured, of
+the 20 with most P one of every 4; each counts, and is drawn, as often as people stand behind.
+For every activity and view the distributions of P, R, signal quality, tremor and the rhythm of
+speech are held beside each other: the Kolmogorov-Smirnov distance, quantiles, and the
+autocorrelation over a minute. How far halves of the patients of (a) are apart says how much of a
+distance is who the patients are. Then: what the Appraisal machine makes of both. None of these
+patients was used to fit (b).
 
 Takes about a processor-minute a patient and hour. With --kept, what (a) measured is stored.
 """
@@ -41,9 +43,9 @@ from mien.recording.synthetic_stay import Stay, script
 from mien.risk import appraisal
 from mien.risk.events import Event, Said, Scored, WindowClosed
 from mien.risk.settings import WatchSettings
+from mien.risk.watch import configured
 
 SEED = 30_000
-DRAWS = 5  # of (b) for each stay of (a)
 SCORES = (1, 2, 3, 4, 5)
 START_HOURS = (11.7, 20.8, 7.6, 14.5)  # lunch and nap, going to sleep, breakfast, afternoon
 SHOWN_QUANTILES = (2, 4, 5)  # of QUANTILES: .5, .95, .99
@@ -57,14 +59,19 @@ def main() -> None:
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--kept", type=Path)
     asked = parser.parse_args()
-    numbers = spread(asked.patients, seed=SEED)
-    stays = [stay_of(number, place, asked.hours) for place, number in enumerate(numbers)]
+    shares = spread(asked.patients, seed=SEED, tail=1)
+    times = [round(share / min(shares.values())) for share in shares.values()]
+    stays = [stay_of(number, place, asked.hours) for place, number in enumerate(shares)]
     with ProcessPoolExecutor(asked.workers) as pool:
         measured = list(pool.map(partial(by_landmarks, kept=asked.kept), stays))
     started = time.perf_counter()
-    drawn = [by_draw(other) for stay in stays for other in others(stay)]
+    drawn = [
+        by_draw(other)
+        for stay, count in zip(stays, times, strict=True)
+        for other in others(stay, count)
+    ]
     took_s = time.perf_counter() - started
-    for line in lines(measured, drawn):
+    for line in lines(measured, times, drawn):
         print(line)
     hours = asked.hours * len(drawn)
     print(f"(b) with scores: {hours:.0f} patient-hours in {took_s:.0f} s")
@@ -76,15 +83,16 @@ def stay_of(number: int, place: int, hours: float) -> Stay:
     return calibrated(stay)
 
 
-def others(stay: Stay) -> Iterator[Stay]:
-    """Other people in the same stay: only what is drawn differs."""
-    for draw in range(DRAWS):
+def others(stay: Stay, count: int) -> Iterator[Stay]:
+    """So many other people in the same stay: only what is drawn differs."""
+    for draw in range(count):
         yield replace(stay, number=stay.number + 10_000 * (draw + 1))
 
 
 def by_landmarks(stay: Stay, *, kept: Path | None) -> tuple[GroupedWindows, np.ndarray]:
     """The windows in groups, and the score of each second; NaN: none."""
-    path = kept / f"levels-{stay.patient}-{stay.hours:g}.npz" if kept else None
+    rules = configured().hash[:8]  # by which it was scored
+    path = kept / f"levels-{stay.patient}-{stay.hours:g}-{rules}.npz" if kept else None
     if path and path.exists():
         with np.load(path) as stored:
             return GroupedWindows(stored["values"], stored["group"]), stored["scores"]
@@ -119,13 +127,17 @@ def scores_of(said: list[Said], settings: WatchSettings) -> np.ndarray:
 
 
 def lines(
-    measured: list[tuple[GroupedWindows, np.ndarray]],
+    people: list[tuple[GroupedWindows, np.ndarray]],
+    times: list[int],
     drawn: list[tuple[GroupedWindows, np.ndarray]],
 ) -> Iterator[str]:
-    found = compare([one for one, _ in measured], [one for one, _ in drawn])
+    measured = [one for one, count in zip(people, times, strict=True) for _ in range(count)]
+    found = compare(
+        [one for one, _ in measured], [one for one, _ in drawn], people=[one for one, _ in people]
+    )
     quantiles = ", ".join(f"{QUANTILES[place]:g}" for place in SHOWN_QUANTILES)
     lags = ", ".join(f"{LAGS_S[place]}" for place in SHOWN_LAGS)
-    yield f"{len(measured)} patients by landmarks (a) and {len(drawn)} drawn (b)"
+    yield f"{len(people)} patients by landmarks (a), for {len(measured)}; {len(drawn)} drawn (b)"
     yield f"KS: distance of a and b | of halves of a. Then a|b: quantiles {quantiles}; "
     yield f"autocorrelation at {lags} s"
     for one in sorted(found, key=lambda one: VALUES.index(one.value)):

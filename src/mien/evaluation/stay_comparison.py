@@ -102,8 +102,16 @@ def _settled(found: np.ndarray) -> np.ndarray:
     return kept
 
 
-def compare(measured: Sequence[GroupedWindows], drawn: Sequence[GroupedWindows]) -> list[Compared]:
-    """Both ways beside each other, for each group and value that both have."""
+def compare(
+    measured: Sequence[GroupedWindows],
+    drawn: Sequence[GroupedWindows],
+    *,
+    people: Sequence[GroupedWindows] | None = None,
+) -> list[Compared]:
+    """Both ways beside each other, for each group and value that both have.
+
+    people: each of those measured once, where some stand for several and are given so often.
+    """
     found = []
     for number, group in enumerate(GROUPS):
         for place, value in enumerate(VALUES):
@@ -111,7 +119,9 @@ def compare(measured: Sequence[GroupedWindows], drawn: Sequence[GroupedWindows])
             first, second = (_joined(some) for some in runs)
             if min(len(first), len(second)) < 2:
                 continue
-            halves = [_joined(_runs(measured[part::2], number, place)) for part in (0, 1)]
+            halves = [
+                _joined(_runs((people or measured)[half::2], number, place)) for half in (0, 1)
+            ]
             found.append(
                 Compared(
                     group,
