@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from mien.risk.action_units import REGIONS
 from mien.risk.appraisal import Appraisal, initial, quantile, step
-from mien.risk.baseline import level
+from mien.risk.baseline import level, p_at
 from mien.risk.events import (
     BaselineChanged,
     Body,
@@ -99,9 +99,7 @@ def test_events_that_are_not_the_machines_own_change_nothing() -> None:
 
 def raised(p: float, deviations: float) -> float:
     """P so far above a usual one, where the face is still enough for the least deviation."""
-    rules = SETTINGS.appraisal
-    up = level(p, rules) + deviations * rules.least_deviation
-    return float(up ** (1 / rules.deviation_power))
+    return p_at(level(p) + deviations * SETTINGS.appraisal.least_deviation)
 
 
 @given(st.lists(st.floats(0, 16), min_size=1, max_size=12), st.floats(0.01, 0.99))
@@ -181,11 +179,31 @@ def test_what_is_usual_is_no_expression_once_it_is_known() -> None:
     def share(state: Appraisal, p: float) -> float | None:
         return terms(scores(feed(state, [window(p)] * 300, QUICK)[1])[-1])["E"].value
 
-    known = told(ready(3.0), CONCERN)  # so that nothing more is learnt
-    assert share(known, 3.0) == 0.0
-    assert share(known, raised(3.0, 1.9)) == 0.0 and share(known, raised(3.0, 2.1)) == 1.0
+    known = told(ready(2.0), CONCERN)  # so that nothing more is learnt
+    assert share(known, 2.0) == 0.0
+    assert share(known, raised(2.0, 1.7)) == 0.0 and share(known, 4.0) == 1.0
+    quiet = told(ready(1.0), CONCERN)
+    assert share(quiet, raised(1.0, 1.9)) == 0.0 and share(quiet, raised(1.0, 2.1)) == 1.0
     calm = told(ready(0.0), CONCERN)
     assert share(calm, 1.99) == 0.0 and share(calm, 2.0) == 1.0
+
+
+def test_what_counted_while_nothing_was_known_of_the_usual_is_forgotten_with_that() -> None:
+    learning, _ = feed(initial(), [window(3.0)] * 1800)
+    assert not learning.own.is_ready and learning.expressions.expressive
+    known, said = feed(learning, [window(3.0)] * 300)
+    assert [body for _, body in said if isinstance(body, BaselineChanged)]
+    shares = [terms(scored)["E"].value for scored in scores(said)]
+    assert shares[0] == 1.0 and shares[60] is None and shares[-1] == 0.0
+
+
+@pytest.mark.parametrize("rest", [0.0, 2.0, 3.0, 3.7])
+def test_whatever_is_usual_a_lasting_p_of_4_is_a_low_and_of_6_a_medium(rest: float) -> None:
+    limits = SETTINGS.conditions
+    for p, least in ((4.0, limits.sustained_raise), (6.0, limits.concern_raise)):
+        known, _ = feed(ready(rest), [window(rest)] * 300, QUICK)
+        found = scores(feed(told(known, CONCERN), [window(p)] * 180, QUICK)[1])
+        assert min(scored.score or 0 for scored in found[110:]) >= least
 
 
 def negative_weights(windows: Iterable[WindowClosed]) -> list[int | None]:

@@ -68,7 +68,7 @@ def test_median_and_deviation_are_those_of_all_seconds_of_learning(
     values: list[tuple[float, float]],
 ) -> None:
     own = learnt(list(values), MINUTES_2)
-    p, r = [level(p, MINUTES_2) for p, _ in values], [r for _, r in values]
+    p, r = [level(p) for p, _ in values], [r for _, r in values]
     assert own.p is not None and own.r is not None
     assert own.p.median == pytest.approx(median_low(p), abs=P_STEP / 2 + 1e-9)
     assert own.p.deviation == pytest.approx(max(0.5, deviation(p)), abs=2 * P_STEP)
@@ -99,7 +99,7 @@ def test_means_of_a_minute_are_counted_from_what_such_means_usually_are() -> Non
     talks = [(4.0 if second % 60 < 15 else 0.0, None) for second in range(1800)]
     own = learnt(list(talks))
     assert own.p is not None and own.p_means is not None
-    usual = level(4.0, SETTINGS) / 4
+    usual = level(4.0) / 4
     assert own.p.median == 0.0 and own.p_means.median == pytest.approx(usual, abs=P_STEP)
     # The same seconds, counted from their own median, would add 1.5 to a slow sum each minute.
     assert own.p_means.deviations(own.p_means.median) == 0 and own.p.deviations(usual) > 1
@@ -118,10 +118,8 @@ def test_half_of_a_ready_baseline_is_forgotten_in_four_hours_of_learning() -> No
     weights = dict(later.p_bins)
     assert weights[p_bin(1.0)] == pytest.approx(900)
     # Learning's seconds count alike; from then on a second is worth as much as it is recent.
-    assert weights[p_bin(level(3.0, SETTINGS))] == pytest.approx(4 * 3600 / 2 / 0.6931, rel=0.01)
-    assert later.p is not None and later.p.median == pytest.approx(
-        level(3.0, SETTINGS), abs=P_STEP / 2
-    )
+    assert weights[p_bin(level(3.0))] == pytest.approx(4 * 3600 / 2 / 0.6931, rel=0.01)
+    assert later.p is not None and later.p.median == pytest.approx(level(3.0), abs=P_STEP / 2)
 
 
 def test_nothing_is_forgotten_while_nothing_is_learnt() -> None:

@@ -32,6 +32,7 @@ from mien.evaluation.canvas import (
 from mien.evaluation.stay_bands import STATES, Look, draw_bands, shown
 from mien.evaluation.stay_table import draw_table, table_share
 from mien.evaluation.stay_trace import StayTrace
+from mien.risk.baseline import p_at
 from mien.risk.events import Record
 from mien.risk.settings import WatchConfig
 from mien.risk.words import moment
@@ -109,11 +110,10 @@ def _draw_index(axes: Axes, trace: StayTrace, edges: np.ndarray, config: WatchCo
     p = _column(trace, "p_most")
     own = np.array([one.own or (np.nan, np.nan) for one in trace.bins]).reshape(-1, 2)
     if len(p):
-        rules = config.settings.appraisal
-        least, _ = rules.b_limits
+        least, _ = config.settings.appraisal.b_limits
         steps = np.array([-least, 0, least])  # deviations are counted on levels, not on P
         levels = own[:, :1] + steps * own[:, 1:]
-        below, median, usual = (np.maximum(levels, 0) ** (1 / rules.deviation_power)).T
+        below, median, usual = np.vectorize(p_at)(levels).T
         middles = (edges[:-1] + edges[1:]) / 2
         axes.fill_between(
             middles, below, usual, color=GREEN, alpha=0.18,

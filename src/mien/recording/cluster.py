@@ -134,21 +134,25 @@ def _over(
                 yield ClipDone(job.source.clip, failure=f"cannot be read: {error.strerror}")
                 continue
             under_way[task.remote(*message)] = job
+            busy_s = time.monotonic()
         if under_way:
             answered, _ = ray.wait(list(under_way), timeout=_POLL_S)
             for answer in answered:
                 yield _taken_in(ray, answer, under_way.pop(answer), on_frames)
-            if answered or _is_at_work(ray, cpus):
+            if answered or _is_at_work(ray, cpus, list(under_way)):
                 busy_s = time.monotonic()
             elif time.monotonic() - busy_s > idle_s:
                 waiting.extendleft(reversed(under_way.values()))
                 return
 
 
-def _is_at_work(ray: Any, cpus: int) -> bool:
-    """Whether a CPU is taken, by anybody's task, or none is left."""
+def _is_at_work(ray: Any, cpus: int, sent: list[Any]) -> bool:
+    """Whether a CPU is taken, by anybody's task, none is left, or an answer is on its way here."""
     free: float = ray.available_resources().get("CPU", 0)
-    return free < cpus or not cpus
+    if free < cpus or not cpus:
+        return True
+    done, _ = ray.wait(sent, timeout=0, fetch_local=False)
+    return bool(done)
 
 
 def _seen_s(cpus: int, before_s: float, address: str) -> float:

@@ -148,6 +148,7 @@ def _window_scored(
     own = learn(state.own, features.p, features.r, window.regions, rules)
     if own.is_ready and not state.own.is_ready:
         said.append((at_ms, BaselineChanged("READY")))
+        state = replace(state, expressions=Expressions())  # what was usual counted among them
     return _with_own(state, own), said
 
 
@@ -213,10 +214,12 @@ def _expressions_after(
 
 
 def _is_expressive(p: float | None, own: Spread | None, rules: AppraisalSettings) -> bool:
-    """Whether there is much of P and, once that is known, more than this face has at rest."""
+    """Whether there is much of P, and more than this face has at rest where that is known."""
     if p is None or p < rules.e_p:
         return False
-    return own is None or own.deviations(level(p, rules)) >= rules.e_deviations
+    if own is None or p >= rules.e_strong_p:
+        return True
+    return rounded(own.deviations(level(p))) >= rules.e_deviations
 
 
 def _share(known: Expressions, rules: AppraisalSettings) -> float | None:
@@ -248,7 +251,7 @@ def _rise_after(state: Appraisal, p: float | None, at_ms: int, rules: AppraisalS
     is_broken = _is_stale(rise.fed_ms, at_ms - 1000, rules)
     cusum, fired_at = add_to_cusum(
         without_block(rise.cusum) if is_broken else rise.cusum,
-        own.deviations(level(p, rules)),
+        own.deviations(level(p)),
         block=_seconds(rules.c_block_s),
         k=rules.c_k,
         h=rules.c_h,
@@ -286,7 +289,7 @@ def _measured(state: Appraisal, features: Features, rules: AppraisalSettings) ->
     has_fired = rise.fired_ms is not None and at_ms - rise.fired_ms < 1000 * rules.c_lasts_s
     return Measured(
         p=features.p,
-        p_above=None if features.p is None else _above(own.p, level(features.p, rules)),
+        p_above=None if features.p is None else _above(own.p, level(features.p)),
         expressive_share=_share(state.expressions, rules),
         negative=None if is_unseen else state.negative.probability,
         negative_s=state.negative.likely_s,

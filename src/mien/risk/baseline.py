@@ -6,7 +6,8 @@ the order of a block's seconds, and the same stream gives the same numbers on ev
 A block of 60 s is learnt at once: what a histogram says is worked out once a minute.
 
 P's deviations are counted on its level, P to the power 2/3: a unit grows as the power 1.5 of how
-far it goes, so that the same move is a larger change of P where there is some already.
+far it goes (action_units.CURVE), so that the same move is a larger change of P where there is some
+already.
 
 P has two baselines. A face is at rest for most of a minute and speaks or smiles for some of it:
 the mean of 60 s is then above the median of its seconds, minute by minute. So the slow sum, which
@@ -20,7 +21,7 @@ import math
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
-from mien.risk.action_units import P_MOST
+from mien.risk.action_units import CURVE, P_MOST
 from mien.risk.settings import AppraisalSettings
 
 P_STEP = 0.02  # width of P's bins: a 25th of the least deviation
@@ -74,7 +75,7 @@ def learn(
     Forgetting runs on learnt seconds alone: a night without a face forgets nothing.
     """
     learnt_s = own.learnt_s + 1
-    waiting = (*own.waiting, (p_bin(level(p, settings)), None if r is None else r_bin(r)))
+    waiting = (*own.waiting, (p_bin(level(p)), None if r is None else r_bin(r)))
     means, deviations = _regions_after(own, regions, settings)
     after = OwnBaseline(
         learnt_s,
@@ -145,10 +146,22 @@ def _median(rising: list[tuple[float, float]]) -> float:
     return rising[-1][0]
 
 
-def level(p: float, settings: AppraisalSettings) -> float:
-    """P on the scale on which its deviations are counted."""
-    found: float = max(p, 0.0) ** settings.deviation_power
-    return found
+def level(p: float) -> float:
+    """P on the scale on which its deviations are counted.
+
+    >>> level(0.0), level(8.0)
+    (0.0, 4.0)
+    """
+    return round(max(p, 0.0) ** (1 / CURVE), 6)  # powers differ in the last digit by machine
+
+
+def p_at(level: float) -> float:
+    """The P of a level, or of what is below all of them.
+
+    >>> p_at(4.0), p_at(-1.0)
+    (8.0, 0.0)
+    """
+    return max(level, 0.0) ** CURVE
 
 
 def p_bin(p: float) -> int:

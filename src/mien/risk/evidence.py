@@ -29,7 +29,7 @@ TITLES = {
 TERMS = {
     "P": "pain-expression index (PSPI proxy)",
     "B": "deviation from this person's own baseline",
-    "E": "share of the last 5 min with expression",
+    "E": "share of the last 5 min with expression beyond the usual",
     "N": "negative expression (weak evidence)",
     "R": "restlessness",
     "C": "slow rise",

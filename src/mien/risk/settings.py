@@ -147,8 +147,11 @@ class AppraisalSettings(Settings):
     e_deviations: float = Field(
         default=2.0,
         ge=0,
-        description="and, once the baseline is known, so far above it: some faces have that much "
-        "P at rest. 0: whatever is not below it",
+        description="and, once the baseline is known, so far above it: some faces have as much P "
+        "at rest",
+    )
+    e_strong_p: float = Field(
+        default=4.0, gt=0, description="P from which a second is one whatever is usual"
     )
     e_over_s: float = Field(default=300.0, gt=0, description="E looks back so far")
     e_least_s: float = Field(
@@ -177,17 +180,11 @@ class AppraisalSettings(Settings):
     half_life_s: float = Field(
         default=14400.0, gt=0, description="of what a ready baseline remembers"
     )
-    deviation_power: float = Field(
-        default=2 / 3,
-        gt=0,
-        le=1,
-        description="P to this power is what its deviations are counted on: its units grow as the "
-        "power 1.5 of a move, so that a face with much P at rest wavers more. 1: P itself",
-    )
     least_deviation: float = Field(
         default=0.5,
         gt=0,
-        description="P's robust deviation counts as at least this: a still face is common",
+        description="robust deviation of P's level, P^(2/3), counts as at least this: a still face "
+        "is common",
     )
     r_least_deviation: float = Field(
         default=0.15,

@@ -4,7 +4,7 @@
 |---|---|---|---|
 | P, 75th percentile over 10 s, 0-16 | 2-4 | 4-6 | 6 and above |
 | B, P above own baseline, deviations | 2-3 | 3 and above | |
-| E, share of the last 5 min with P of 2 or more, above own baseline | .10-.30 | .30 and above | |
+| E, share of the last 5 min with expression: P of 2 beyond own baseline, or 4 | .10-.30 | .30 - | |
 | N, filtered posterior of .5 or more for 30 s | yes | | |
 | R, restlessness above own baseline, deviations | 2-4 | 4 and above | |
 | C, a cumulative sum that fired within 10 min | yes | | |
