@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mien.risk.action_units import REGIONS
+from mien.risk.action_units import CURVE, REGIONS
 from mien.risk.appraisal import Appraisal, initial, quantile, step
-from mien.risk.baseline import level, p_at
+from mien.risk.baseline import level
 from mien.risk.events import (
     BaselineChanged,
     Body,
@@ -99,7 +99,7 @@ def test_events_that_are_not_the_machines_own_change_nothing() -> None:
 
 def raised(p: float, deviations: float) -> float:
     """P so far above a usual one, where the face is still enough for the least deviation."""
-    return p_at(level(p) + deviations * SETTINGS.appraisal.least_deviation)
+    return float((level(p) + deviations * SETTINGS.appraisal.least_deviation) ** CURVE)
 
 
 @given(st.lists(st.floats(0, 16), min_size=1, max_size=12), st.floats(0.01, 0.99))

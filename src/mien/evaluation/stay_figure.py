@@ -32,7 +32,7 @@ from mien.evaluation.canvas import (
 from mien.evaluation.stay_bands import STATES, Look, draw_bands, shown
 from mien.evaluation.stay_table import draw_table, table_share
 from mien.evaluation.stay_trace import StayTrace
-from mien.risk.baseline import p_at
+from mien.risk.action_units import CURVE
 from mien.risk.events import Record
 from mien.risk.settings import WatchConfig
 from mien.risk.words import moment
@@ -113,7 +113,7 @@ def _draw_index(axes: Axes, trace: StayTrace, edges: np.ndarray, config: WatchCo
         least, _ = config.settings.appraisal.b_limits
         steps = np.array([-least, 0, least])  # deviations are counted on levels, not on P
         levels = own[:, :1] + steps * own[:, 1:]
-        below, median, usual = np.vectorize(p_at)(levels).T
+        below, median, usual = (np.maximum(levels, 0) ** CURVE).T
         middles = (edges[:-1] + edges[1:]) / 2
         axes.fill_between(
             middles, below, usual, color=GREEN, alpha=0.18,

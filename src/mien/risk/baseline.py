@@ -155,15 +155,6 @@ def level(p: float) -> float:
     return round(max(p, 0.0) ** (1 / CURVE), 6)  # powers differ in the last digit by machine
 
 
-def p_at(level: float) -> float:
-    """The P of a level, or of what is below all of them.
-
-    >>> p_at(4.0), p_at(-1.0)
-    (8.0, 0.0)
-    """
-    return max(level, 0.0) ** CURVE
-
-
 def p_bin(p: float) -> int:
     """Of a level. Bins are centred on multiples of .02, so that a neutral face's 0 stays 0."""
     return round(min(max(p, 0.0), P_MOST) / P_STEP)
