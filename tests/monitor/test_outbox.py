@@ -91,6 +91,15 @@ def test_a_failed_one_is_tried_again_after_waits_that_double_up_to_a_minute(
     assert waits_s == [1, 4, 16, 60, 60, 60, 60, 60, 60]
 
 
+@pytest.mark.parametrize("error", ["half \ud83d of a face", "nul \0", "x" * 5000, ""])
+def test_whatever_a_receiver_answers_can_be_kept(journal: Journal, error: str) -> None:
+    notify(journal, 1)
+    (delivery,) = journal.outbox.claim(now_ms=0)
+    journal.outbox.failed(delivery, now_ms=0, error=error)
+    (again,) = journal.outbox.claim(now_ms=10**6)
+    assert again.attempt == 2
+
+
 def test_senders_at_the_same_time_never_take_the_same(address: str) -> None:
     with Journal.open(address) as journal:
         keys = notify(journal, 40)

@@ -19,6 +19,7 @@ from mien.monitor.settings import JournalSettings
 from mien.monitor.store import Store
 from mien.risk.events import Event
 from mien.risk.lines import from_line
+from mien.text import printable
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +70,7 @@ class Outbox:
         )
         due_ms = now_ms + self._wait_ms(delivery.attempt)
         with self._store.writing() as connection:
-            connection.execute(again.values(due_ms=due_ms, error=redacted(error)[:200]))
+            connection.execute(again.values(due_ms=due_ms, error=printable(redacted(error))[:200]))
 
     def pending(self) -> int:
         """How many are not known to have reached their receiver."""
