@@ -134,8 +134,8 @@ def _event(body: WindowClosed | Scored | ConditionChanged, second: int) -> Event
 @pytest.mark.slow
 def test_noise_around_a_face_at_rest_raises_no_concern(capsys: pytest.CaptureFixture[str]) -> None:
     days = 4
-    seen = watched(np.clip(1.0 + 0.5 * noise(days, seed=2), 0, 16))
+    seen = watched(np.clip(1.5 + noise(days, seed=2), 0, 16))
     with capsys.disabled():
-        print(f"\n{days} days of noise around a P of 1: {seen}")
+        print(f"\n{days} days of noise around a P of 1.5: {seen}")
     assert seen.score_2 > 50 * days
     assert seen.concern <= days and seen.cusum <= days
