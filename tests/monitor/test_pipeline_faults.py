@@ -18,8 +18,10 @@ from mien.risk.events import (
     Event,
     Face,
     FrameMeasured,
+    NotDone,
     Nurse,
     Paused,
+    Refused,
     RosterSet,
     Scored,
     Tick,
@@ -57,11 +59,11 @@ BAD_ACTS: dict[str, tuple[str, Body, int | None]] = {
     "NEWS2 7.0": ("a", VitalsGiven(7.0), None),  # type: ignore[arg-type]
     "a pause of 600000.0 ms": ("a", Paused("Jo", "care", 600_000.0), None),  # type: ignore[arg-type]
     "an unknown reason": ("a", Paused("Jo", "bathroom", 1000), None),  # type: ignore[arg-type]
-    "nobody": ("a", Acknowledged("k", None), None),  # type: ignore[arg-type]
-    "half a character": ("a", Acknowledged("k", "\ud800"), None),
+    "nobody": ("a", Acknowledged("a/k", None), None),  # type: ignore[arg-type]
+    "half a character": ("a", Acknowledged("a/k", "\ud800"), None),
     "an unknown role": (WARD, RosterSet((Nurse("Jo", "doctor", ()),)), None),  # type: ignore[arg-type]
     "a place of NaN": (WARD, RosterSet((Nurse("Jo", "nurse", (), place_m=float("nan")),)), None),
-    "an unknown outcome": ("a", Closed("k", "Jo", "bogus"), None),  # type: ignore[arg-type]
+    "an unknown outcome": ("a", Closed("a/k", "Jo", "bogus"), None),  # type: ignore[arg-type]
     "a bed with NUL": ("bed\0", VitalsGiven(3), None),
     "a key longer than an index of a store": ("ä" * 129, VitalsGiven(3), None),
     "a time of no year": ("a", VitalsGiven(3), 2**70),
@@ -89,6 +91,20 @@ def test_an_act_that_no_log_could_be_read_with_again_is_refused(host: Host, bad:
     host.kill()
     host.open()
     assert isinstance(host.journal.verify(), Verified)
+
+
+@pytest.mark.parametrize("record", ["b/concern/17", "aa/concern/17", "a", ""])
+@pytest.mark.parametrize("act", [Acknowledged, Refused])
+def test_an_act_on_a_record_of_another_patient_is_refused(
+    host: Host, act: type[Acknowledged], record: str
+) -> None:
+    """Under this one it would be kept when the other is erased."""
+    host.seconds(2, {"a": CALM, "b": CALM})
+    with pytest.raises(LogError, match="none of 'a'"):
+        host.pipeline.tell("a", act(record, "Jo"))
+    answered = host.pipeline.tell("a", act("a/concern/17", "Jo"))
+    host.seconds(2, {"a": CALM})
+    assert any(isinstance(one.body, NotDone) for one in answered.result(0))
 
 
 def test_a_frame_that_a_machine_fails_over_is_counted_and_nothing_else_stops(host: Host) -> None:

@@ -149,13 +149,14 @@ class Pipeline:
         The receipt gives what was said to it once that is on the disk, or raises LogError for
         what cannot be told. Nothing is dropped.
 
-        Raises LogError for what no log could be read with again, StoreError once nothing is
-        taken any more.
+        Raises LogError for what no log could be read with again and for an act on a record of
+        another patient, StoreError once nothing is taken any more.
         """
         now_ms = self._clock()
         at_ms = now_ms if time_ms is None else time_ms
         receipt: Receipt = Receipt()
         event = as_read(Event(patient, 0, at_ms, now_ms, self.watch.config.hash, body))
+        _check_own(patient, body)
         with self._lock:  # or it would come after the last turn
             self._check_open()
             self._acts.append((event, receipt))
@@ -344,6 +345,13 @@ class Pipeline:
         went_well = self.write()
         wait_s = self.settings.turn_s if went_well else self.settings.retry_s
         time.sleep(max(0.0, wait_s - (time.monotonic() - began_s)))
+
+
+def _check_own(patient: str, body: Body) -> None:
+    """A record's key under another patient would stay when whom it names is erased."""
+    record = getattr(body, "record", None)
+    if patient != WARD and isinstance(record, str) and not record.startswith(f"{patient}/"):
+        raise LogError(f"record {record!r:.80} is none of {patient!r:.80}: tell whose it is")
 
 
 def _resumed(journal: Journal, config: WatchConfig) -> Watch:
