@@ -24,6 +24,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import mien
+from mien.console import StepProgress
 from mien.evaluation.alarm_patients import DEVELOPMENT, TEST
 from mien.evaluation.alarm_results import AlarmResults, Elsewhere
 from mien.evaluation.alarm_text import details, summary
@@ -83,14 +84,15 @@ def main() -> None:
 def measured(asked: argparse.Namespace) -> AlarmResults:
     size = QUICK if asked.quick else FULL
     seed = asked.seed if asked.seed is not None else DEVELOPMENT.start if asked.quick else SEED
-    return mien.evaluate_alarms(
-        seed=seed,
-        workers=asked.workers,
-        out=asked.folder,
-        elsewhere=elsewhere(),
-        on_progress=_tell,
-        **vars(size),
-    ).results
+    with StepProgress() as progress:
+        return mien.evaluate_alarms(
+            seed=seed,
+            workers=asked.workers,
+            out=asked.folder,
+            elsewhere=elsewhere(),
+            on_progress=progress,
+            **vars(size),
+        ).results
 
 
 def again(path: Path) -> AlarmResults:
@@ -141,11 +143,6 @@ def load(text: str) -> Elsewhere:
         f"others at most {late_ms} ms late",
         is_met=due_ms < DUE_MS and age_ms <= AGE_MS and late_ms < LATE_MS,
     )
-
-
-def _tell(doing: str, done: int, total: int) -> None:
-    if sys.stderr.isatty():
-        print(f"\r{doing}: {done}/{total}   ", end="", file=sys.stderr)
 
 
 if __name__ == "__main__":

@@ -32,6 +32,24 @@ def test_a_failure_and_an_error_are_one_line_each(capsys: pytest.CaptureFixture[
     assert capsys.readouterr().err == f"failed: {SHOWN}: {SHOWN}\nerror: {SHOWN}\n"
 
 
+@pytest.mark.parametrize("hurry_s", [0.0, 60.0])
+def test_without_a_terminal_long_work_says_a_line_now_and_then(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, hurry_s: float
+) -> None:
+    monkeypatch.setattr(console, "LINE_EVERY_S", hurry_s)
+    with console.StepProgress() as steps, console.FrameProgress() as frames:
+        steps(HOSTILE, 3, 12)
+        steps("of nothing", 0, 0)
+        frames._shown_s -= 1
+        frames.advance(1200)
+    said = capsys.readouterr().err.splitlines()
+    if hurry_s:
+        assert said == []
+    else:
+        assert said[:2] == [f"{SHOWN}: 25%", "of nothing: 0%"]
+        assert said[2].startswith("extracting: 1,200 frames, ") and len(said) == 3
+
+
 def test_a_skipped_clip_steers_no_terminal(capsys: pytest.CaptureFixture[str]) -> None:
     result = OverlayResult(missing_clips=[HOSTILE])
     console.show_overlay(result)

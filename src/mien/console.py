@@ -30,6 +30,7 @@ err = Console(stderr=True, highlight=False, emoji=False)
 
 CLIPS_SHOWN = 12
 REFRESH_S = 0.1
+LINE_EVERY_S = 60.0  # of progress where there is no terminal
 
 
 def say(text: object) -> None:
@@ -221,8 +222,21 @@ def _size(count: int) -> str:
     return f"{count / 1e9:.2f} GB" if count >= 1e8 else f"{count / 1e6:.1f} MB"
 
 
+class _MinuteLines:
+    """How far work is, for a log: a line a minute, none of what takes less. Not on a terminal."""
+
+    def __init__(self) -> None:
+        self._said_s = time.monotonic()
+
+    def say(self, text: str) -> None:
+        now_s = time.monotonic()
+        if not err.is_terminal and now_s - self._said_s >= LINE_EVERY_S:
+            self._said_s = now_s
+            warn(text)
+
+
 class FrameProgress:
-    """A bar with frames/s and the time left. Without a terminal, nothing."""
+    """A bar with frames/s and the time left. Without a terminal, a line a minute."""
 
     def __init__(self) -> None:
         self._bar = Progress(
@@ -237,6 +251,7 @@ class FrameProgress:
 
     def __enter__(self) -> FrameProgress:
         self._began_s = self._shown_s = time.monotonic()
+        self._lines = _MinuteLines()
         self._done = 0
         self._bar.start()
         self._task = self._bar.add_task("", total=None, rate=0.0)
@@ -259,10 +274,11 @@ class FrameProgress:
         self._shown_s = now_s
         rate = self._done / max(now_s - self._began_s, 1e-3)
         self._bar.update(self._task, completed=self._done, rate=rate)
+        self._lines.say(f"extracting: {self._done:,} frames, {rate:.0f} frames/s")
 
 
 class StepProgress:
-    """A bar for work that says what it does and how far it is."""
+    """A bar for work that says what it does and how far it is; without a terminal, as lines."""
 
     def __init__(self, *, redirect_stdout: bool = True) -> None:
         self._bar = Progress(
@@ -278,6 +294,7 @@ class StepProgress:
     def __enter__(self) -> Self:
         self._bar.start()
         self._task = self._bar.add_task("starting", total=None)
+        self._lines = _MinuteLines()
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -285,6 +302,7 @@ class StepProgress:
 
     def __call__(self, doing: str, done: int, total: int) -> None:
         self._bar.update(self._task, description=printable(doing), completed=done, total=total)
+        self._lines.say(f"{doing}: {done / total if total else 0:.0%}")
 
 
 class LineProgress(StepProgress):
