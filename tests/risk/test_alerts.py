@@ -11,6 +11,7 @@ from mien.risk.events import (
     VitalsGiven,
 )
 from tests.risk.beds import START_MS, Bed, concerned, of, technical, whys
+from tests.risk.windows import NO_FACE, TURNED, window
 
 
 def test_a_concern_is_told_once_with_what_was_seen() -> None:
@@ -23,6 +24,28 @@ def test_a_concern_is_told_once_with_what_was_seen() -> None:
     assert told.text.startswith("needs a bedside assessment: strong facial expression, score 5")
     assert of(LevelChanged, said) == [LevelChanged("CONCERN")]
     assert whys(bed.seconds(3600, 5)) == []
+
+
+@pytest.mark.parametrize("asked_s", [19, 20])
+def test_a_record_waits_for_a_face(asked_s: int) -> None:
+    """Scores look back 10 s: they go on for some seconds when the face has gone."""
+    bed = Bed().live()
+    bed.hear(window())
+    assert whys(bed.seconds(asked_s, 5)) == []
+    bed.hear(NO_FACE)
+    assert whys(bed.seconds(4, 5)) == []
+    assert bed.state.level == "CONCERN"
+    bed.hear(TURNED)
+    assert whys(bed.second(5)) == ["opened", "raised"]
+
+
+def test_a_record_does_not_open_for_a_face_that_does_not_come_back() -> None:
+    bed = Bed().live()
+    bed.seconds(20, 5)
+    bed.hear(NO_FACE)
+    bed.seconds(4, 5)
+    assert whys(bed.seconds(60, None)) == []
+    assert bed.records == []
 
 
 def test_watch_is_display_only() -> None:

@@ -18,7 +18,7 @@ def test_patients_who_leave_the_view_have_no_record_while_they_are_gone(tmp_path
     done = mien.evaluate_alarms(**FEW, out=tmp_path / "alarms")
     assert done.report == tmp_path / "alarms" / PAGE
     assert done.results.no_face.opened > 0
-    assert done.results.no_face.without_signal == 0
+    assert done.results.no_face.without_face_in_the_second == 0
     assert done.results.lost.away.value == 1
     stored = json.loads((tmp_path / "alarms" / "alarms.json").read_text("utf-8"))
     assert stored["plan"]["vanishing"] == 2

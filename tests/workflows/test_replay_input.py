@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +14,7 @@ from mien.errors import InputError, LogError, TableError
 from mien.monitor.journal import Journal
 from mien.risk.events import Event, RecordChanged
 from mien.risk.lines import alert_log
-from mien.tables import read_landmarks
+from mien.tables import read_landmarks, write_table
 from mien.workflows.replay import replay
 from mien.workflows.replay_frame import MeasuredFrame
 from tests.workflows.stays import (
@@ -217,6 +218,26 @@ def test_a_picture_that_fails_at_the_end_leaves_the_log(log: list[Event], tmp_pa
     assert again.read_bytes() == path.read_bytes()
 
 
+def test_a_store_of_another_patient_is_refused(
+    frames: list[MeasuredFrame], stay: Path, log: list[Event], tmp_path: Path
+) -> None:
+    """Its seconds would be before the store's last, and no alert of them would be said."""
+    store = tmp_path / "ward.db"
+    with Journal.open(store) as journal:
+        told(frames[:300], journal)
+    before = kept_in(store)
+    other = [replace(event, patient=event.patient and "other") for event in log]
+    for source in (with_patient(stay, tmp_path), write_log(other, tmp_path / "log.jsonl")):
+        with pytest.raises(LogError, match="holds a replay of 'P0001', and this one has no such"):
+            replay(source, store=store)
+        assert kept_in(store) == before
+
+
+def with_patient(stay: Path, folder: Path) -> Path:
+    table = read_landmarks(stay).slice(0, 100)
+    return write_table(column(table, "subject", ["other"] * 100), folder / "other.parquet")
+
+
 def test_a_store_of_another_replay_is_refused(
     frames: list[MeasuredFrame], stay: Path, tmp_path: Path
 ) -> None:
@@ -233,6 +254,10 @@ def test_a_store_of_another_replay_is_refused(
     ("options", "why"),
     [
         ({}, "nothing to replay"),
+        ({"source": "a.jsonl", "explain": "k", "log": "b.jsonl"}, "--log would stay empty"),
+        ({"source": "a.jsonl", "explain": "k", "figure": "b.png"}, "--figure would stay empty"),
+        ({"source": "a.jsonl", "explain": "k", "store": "b.db"}, "--store would stay empty"),
+        ({"store": "b.db", "explain": "k", "log": "b.jsonl"}, "--log would stay empty"),
         ({"source": "rtsp://u:secretpw@h/x"}, "is a stream: mien extract it"),
         ({"source": "a.parquet", "log": "a.txt"}, "ends in .jsonl"),
         ({"source": "a.parquet", "figure": "a.pdf"}, "ends in .png"),

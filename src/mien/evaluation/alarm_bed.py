@@ -24,7 +24,6 @@ from mien.risk.events import (
     RecordChanged,
     Said,
     Scored,
-    SignalChanged,
     TechnicalChanged,
     Tick,
     WindowClosed,
@@ -52,7 +51,6 @@ class Opened:
     at_s: float
     rule: str
     why: str
-    signal: str  # the state of the signal then
     has_face: bool  # in the newest window
 
 
@@ -121,7 +119,6 @@ class _Notes:
     technical: list[Change] = field(default_factory=list)
     opened: list[Opened] = field(default_factory=list)
     told: list[tuple[float, str, str]] = field(default_factory=list)
-    signal: str = "NO_SIGNAL"
     at: int = -1  # the newest window
 
     def __post_init__(self) -> None:
@@ -141,8 +138,6 @@ class _Notes:
                 self.conditions.append(Change(at_s, body.rule, body.is_present, body.priority))
             case TechnicalChanged():
                 self.technical.append(Change(at_s, body.rule, body.is_present, body.priority))
-            case SignalChanged():
-                self.signal = body.signal
             case RecordChanged(why="opened" | "reopened") if body.record.rule in PATIENT_RULES:
                 self._record(at_s, body)
             case Notified() if event.patient != WARD:
@@ -162,7 +157,7 @@ class _Notes:
 
     def _record(self, at_s: float, body: RecordChanged) -> None:
         has_face = bool(0 <= self.at < self.seconds and self.has_face[self.at])
-        self.opened.append(Opened(at_s, body.record.rule, body.why, self.signal, has_face))
+        self.opened.append(Opened(at_s, body.record.rule, body.why, has_face))
 
     def seen(self) -> Seen:
         return Seen(

@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from mien.evaluation.alarm_bed import Change, Opened, Seen, onsets
+from mien.evaluation.alarm_bed import Change, Seen, onsets
 from mien.evaluation.metrics import Record
 from mien.recording.synthetic_stay import Stay
 from mien.recording.synthetic_stay_plan import Stretch
@@ -78,7 +78,6 @@ class Watched(Record):
     bare_alarms: int
     lost: list[LostFace]
     opened: int  # patient's records
-    opened_without_signal: int  # while the signal said that there is no face
     opened_without_face: int  # in a second without a face in any frame
     episodes: list[Episode]
 
@@ -107,7 +106,6 @@ def watched(
         bare_alarms=bare,
         lost=lost_faces(stay, seen),
         opened=len(seen.opened),
-        opened_without_signal=_without_signal(seen.opened),
         opened_without_face=sum(not one.has_face for one in seen.opened),
         episodes=episodes(stay, seen, changes, source=source),
     )
@@ -201,7 +199,3 @@ def lost_faces(stay: Stay, seen: Seen) -> list[LostFace]:
 def _is_medium(changes: Sequence[Change], at_s: float) -> bool:
     before = [one for one in changes if one.rule == "face-lost" and one.at_s <= at_s]
     return bool(before) and before[-1].is_present and before[-1].priority == "MEDIUM"
-
-
-def _without_signal(opened: Sequence[Opened]) -> int:
-    return sum(one.signal == "NO_SIGNAL" for one in opened)

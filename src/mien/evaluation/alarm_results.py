@@ -24,7 +24,7 @@ from mien.evaluation.alarm_statistics import (
 from mien.evaluation.alarm_variants import NO_BASELINE, NO_DELAY, NO_HYSTERESIS, WHOLE
 from mien.evaluation.metrics import Number, Record
 
-ALARMS_VERSION = 1
+ALARMS_VERSION = 2
 ALARMS = "alarms.json"
 EVIDENCE = "simulation and replay, no patients"
 ABLATED = (NO_DELAY, NO_HYSTERESIS, NO_BASELINE)
@@ -88,7 +88,6 @@ class NoFace(Record):
     """Patient's records that were opened, and those while nobody was there."""
 
     opened: int
-    without_signal: int
     without_face_in_the_second: int
 
 
@@ -255,7 +254,6 @@ def lost_faces(patients: Iterable[Watched]) -> LostFaces:
 def no_face(patients: Sequence[Watched]) -> NoFace:
     return NoFace(
         opened=sum(who.opened for who in patients),
-        without_signal=sum(who.opened_without_signal for who in patients),
         without_face_in_the_second=sum(who.opened_without_face for who in patients),
     )
 

@@ -149,8 +149,8 @@ def _no_face(results: AlarmResults) -> Iterator[Row]:
     yield Row(
         "patient records opened while no face",
         "0",
-        f"{opened.without_signal} of {opened.opened:,} records",
-        opened.without_signal == 0 if opened.opened else None,
+        f"{opened.without_face_in_the_second} of {opened.opened:,} records",
+        opened.without_face_in_the_second == 0 if opened.opened else None,
     )
     yield Row(
         "technical alarm at 30 s of a lost face",

@@ -45,10 +45,6 @@ def details(results: AlarmResults) -> Iterator[str]:
     yield f"    all time that is scored: {percent(free.scored.value)}"
     yield f"    face lost 120 s: MEDIUM {share_text(results.lost.away_long)}"
     yield f"    stream stopped 10 s: told {share_text(results.lost.stalled)}"
-    yield (
-        "    records opened in a second without a face, on the ten seconds before it: "
-        f"{results.no_face.without_face_in_the_second} of {results.no_face.opened}"
-    )
     yield "Missed episodes"
     for name, one in (("strong", whole.strong), ("weaker", whole.weak)):
         yield (

@@ -64,6 +64,7 @@ class Alert:
     pause: Pause | None = None
     audio_until_ms: int | None = None
     history: History = field(default_factory=History)
+    is_faceless: bool = False  # the newest window has no face in any frame
     mediums_ms: tuple[int, ...] = ()  # onsets of Concern within 24 h
     advised_ms: int | None = None
     tick_ms: int | None = None

@@ -1,8 +1,9 @@
 """Alert: one patient's conditions to records of their onsets, and to what people are told.
 
 Records follow conditions, but for a pause, in which nothing follows. A patient's record opens on a
-usable score only: never while there is no face. A technical record opens on a tick, when the ward
-knows whether it is one bed's or a system alert's (see system.py).
+usable score whose newest second has a face: scores look back 10 s, so that they may still be given,
+and high, when the face has just gone. A technical record opens on a tick, when the ward knows
+whether it is one bed's or a system alert's (see system.py).
 The ward has an Alert of its own, with patient "", for the one rule "system".
 """
 
@@ -35,6 +36,7 @@ from mien.risk.events import (
     TechnicalChanged,
     Term,
     Tick,
+    WindowClosed,
 )
 from mien.risk.records import Cause
 from mien.risk.settings import WatchConfig, to_ms
@@ -57,6 +59,8 @@ def step(state: Alert, event: Event, config: WatchConfig) -> tuple[Alert, list[S
     handle = _HANDLERS.get(type(event.body))
     if handle is not None:
         state = handle(state, now)
+    elif isinstance(event.body, WindowClosed) and state.is_faceless == bool(event.body.with_face):
+        state = replace(state, is_faceless=not event.body.with_face)
     if state.pause is None:
         state = _followed(state, now)
     return _shown(state, now), said
@@ -150,7 +154,8 @@ def _causes(state: Alert) -> list[Cause]:
 def _may_open(state: Alert, rule: str, now: Now) -> bool:
     if records.is_technical(rule):
         return isinstance(now.event.body, Tick) and rule not in state.covered
-    return isinstance(now.event.body, Scored) and state.conditions.usable_ms == now.time_ms
+    is_usable = state.conditions.usable_ms == now.time_ms and not state.is_faceless
+    return is_usable and isinstance(now.event.body, Scored)
 
 
 def _begun(state: Alert, at: int | None, cause: Cause, now: Now) -> Alert:

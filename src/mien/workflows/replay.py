@@ -74,10 +74,12 @@ def replay(
     if source is not None:
         refuse_truth(source)
     if explain is not None and source is not None and is_log(source):
+        _check_writes_nothing(log, figure, store)
         return Replayed(explanation=tuple(explain_log(source, explain)))
     if source is None:
         if explain is None or store is None:
             raise InputError("nothing to replay: give a landmark table or an event log (.jsonl)")
+        _check_writes_nothing(log, figure, None)
         return Replayed(explanation=tuple(explain_store(str(store), explain)))
     _check_source(source)
     asked = posterior(model)
@@ -158,6 +160,17 @@ def _try_folder(path: Path) -> None:
             pass
     except OSError as error:
         raise InputError(f"cannot write {path}: {error.strerror or error}") from error
+
+
+def _check_writes_nothing(log: object, figure: object, store: object) -> None:
+    """A record that is read where it stands: nothing is replayed."""
+    given = {"--log": log, "--figure": figure, "--store": store}
+    for option, value in given.items():
+        if value is not None:
+            raise InputError(
+                f"--explain reads a record of what was replayed before, and {option} would stay "
+                "empty: one at a time"
+            )
 
 
 def _check_source(source: str | Path) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -84,7 +84,7 @@ def replay_table(
         writer = opened.enter_context(writing_log(outputs.log))
         journal = _journal(outputs, opened)
         beds = {
-            name: Bedside(name, _ward(config, outputs, writer, journal), asked, config)
+            name: Bedside(name, _ward(config, outputs, writer, journal, [name]), asked, config)
             for name in patients
         }
         known = {name: bed.known_to_ms for name, bed in beds.items() if bed.known_to_ms is not None}
@@ -111,7 +111,7 @@ def replay_log(
     with ExitStack() as opened:
         writer = opened.enter_context(writing_log(outputs.log))
         journal = _journal(outputs, opened)
-        ward = _ward(config, outputs, writer, journal)
+        ward = _ward(config, outputs, writer, journal, [] if journal is None else patients_in(path))
         check = LogCheck(path, _noted(outputs))
         _tell_again(path, ward, check, config, outputs)
         ward.commit()
@@ -220,9 +220,13 @@ def _journal(outputs: Outputs, opened: ExitStack) -> Journal | None:
 
 
 def _ward(
-    config: WatchConfig, outputs: Outputs, writer: LogWriter, journal: Journal | None
+    config: WatchConfig,
+    outputs: Outputs,
+    writer: LogWriter,
+    journal: Journal | None,
+    patients: Collection[str],
 ) -> Ward:
-    """A ward, which goes on from what its store holds."""
+    """A ward, which goes on from what its store holds. Raises LogError where that is another's."""
     ward = Ward(config, writer=writer, on_event=outputs.on_event, journal=journal)
     if journal is None:
         return ward
@@ -230,6 +234,12 @@ def _ward(
     if snapshot is not None:
         raise LogError(
             f"{outputs.store} is a running ward's, not a replay's: give a store of its own"
+        )
+    others = sorted({event.patient for event in logged} - {*patients, WARD})
+    if others:
+        raise LogError(
+            f"{outputs.store} holds a replay of {others[0]!r}, and this one has no such patient. A "
+            "store holds one replay: give the same again, or a new store"
         )
     ward.go_on_from(logged)
     if logged:
