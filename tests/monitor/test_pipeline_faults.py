@@ -93,7 +93,7 @@ def test_an_act_that_no_log_could_be_read_with_again_is_refused(host: Host, bad:
     assert isinstance(host.journal.verify(), Verified)
 
 
-@pytest.mark.parametrize("record", ["b/concern/17", "aa/concern/17", "a", ""])
+@pytest.mark.parametrize("record", ["b/concern/17", "aa/concern/17", "a/b/concern/17", "b", ""])
 @pytest.mark.parametrize("act", [Acknowledged, Refused])
 def test_an_act_on_a_record_of_another_patient_is_refused(
     host: Host, act: type[Acknowledged], record: str

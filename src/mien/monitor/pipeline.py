@@ -46,6 +46,7 @@ from mien.risk.events import (
     WindowClosed,
 )
 from mien.risk.lines import as_read, check_face, check_header
+from mien.risk.records import patient_of
 from mien.risk.settings import WatchConfig
 from mien.risk.snapshots import from_parts, to_parts
 from mien.risk.watch import Watch, advance, gone_on, initial, reconfigured
@@ -350,7 +351,7 @@ class Pipeline:
 def _check_own(patient: str, body: Body) -> None:
     """A record's key under another patient would stay when whom it names is erased."""
     record = getattr(body, "record", None)
-    if patient != WARD and isinstance(record, str) and not record.startswith(f"{patient}/"):
+    if patient != WARD and isinstance(record, str) and patient_of(record) != patient:
         raise LogError(f"record {record!r:.80} is none of {patient!r:.80}: tell whose it is")
 
 

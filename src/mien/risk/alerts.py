@@ -59,8 +59,6 @@ def step(state: Alert, event: Event, config: WatchConfig) -> tuple[Alert, list[S
     handle = _HANDLERS.get(type(event.body))
     if handle is not None:
         state = handle(state, now)
-    elif isinstance(event.body, WindowClosed) and state.is_faceless == bool(event.body.with_face):
-        state = replace(state, is_faceless=not event.body.with_face)
     if state.pause is None:
         state = _followed(state, now)
     return _shown(state, now), said
@@ -245,6 +243,13 @@ def _counted(state: Alert, record: Record, now: Now) -> Alert:
     return replace(state, advised_ms=at_ms)
 
 
+def _on_window(state: Alert, now: Now) -> Alert:
+    body = now.event.body
+    assert isinstance(body, WindowClosed)
+    is_faceless = not body.with_face
+    return state if state.is_faceless == is_faceless else replace(state, is_faceless=is_faceless)
+
+
 # --- Ticks ------------------------------------------------------------------------------------
 
 
@@ -281,6 +286,7 @@ _HANDLERS: dict[type, Callable[[Alert, Now], Alert]] = {
     TechnicalChanged: _on_technical,
     Gathered: _on_gathered,
     Tick: _on_tick,
+    WindowClosed: _on_window,
     Acknowledged: acts.on_acknowledged,
     Closed: acts.on_closed,
     Paused: acts.on_paused,

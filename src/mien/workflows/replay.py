@@ -53,9 +53,11 @@ def replay(
     table that is replayed before, as the patient's earlier time.
     fps: of rows without time_s. settings: the watch's limits.
     log: written as JSON Lines, whole or not at all. figure: a picture of the stay, .png.
-    store: a journal's file or postgresql://…; the same replay again goes on from it.
+    store: a journal's file or postgresql://…; the same replay again goes on from it. One of
+    another patient is refused; that it is another recording of this one is not noticed.
     explain: the key of a record. Of a log, or of a store without a source, it is read there and
-    nothing is replayed. threads: that measure faces; None: as many as there are processors.
+    nothing is replayed, nor written.
+    threads: that measure faces; None: as many as there are processors.
     on_event: told each event once it is kept. on_progress: told rows or events done, of all.
 
     Memory does not grow with a table. Raises InputError, TableError, ModelError, LogError for
@@ -73,14 +75,8 @@ def replay(
     )
     if source is not None:
         refuse_truth(source)
-    if explain is not None and source is not None and is_log(source):
-        _check_writes_nothing(log, figure, store)
-        return Replayed(explanation=tuple(explain_log(source, explain)))
-    if source is None:
-        if explain is None or store is None:
-            raise InputError("nothing to replay: give a landmark table or an event log (.jsonl)")
-        _check_writes_nothing(log, figure, None)
-        return Replayed(explanation=tuple(explain_store(str(store), explain)))
+    if source is None or (explain is not None and is_log(source)):
+        return _read_where_it_stands(source, outputs)
     _check_source(source)
     asked = posterior(model)
     earlier = None if baseline is None or _is_number(baseline) else Path(str(baseline))
@@ -162,15 +158,22 @@ def _try_folder(path: Path) -> None:
         raise InputError(f"cannot write {path}: {error.strerror or error}") from error
 
 
-def _check_writes_nothing(log: object, figure: object, store: object) -> None:
-    """A record that is read where it stands: nothing is replayed."""
-    given = {"--log": log, "--figure": figure, "--store": store}
+def _read_where_it_stands(source: str | Path | None, outputs: Outputs) -> Replayed:
+    """A record of what was replayed before, from a log or a store. Raises InputError."""
+    key, store = outputs.explain, outputs.store
+    if key is None or (source is None and store is None):
+        raise InputError("nothing to replay: give a landmark table or an event log (.jsonl)")
+    given: dict[str, object] = {"--log": outputs.log, "--figure": outputs.figure}
+    if source is not None:
+        given["--store"] = store
     for option, value in given.items():
         if value is not None:
             raise InputError(
                 f"--explain reads a record of what was replayed before, and {option} would stay "
                 "empty: one at a time"
             )
+    lines = explain_store(str(store), key) if source is None else explain_log(source, key)
+    return Replayed(explanation=tuple(lines))
 
 
 def _check_source(source: str | Path) -> None:

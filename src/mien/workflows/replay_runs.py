@@ -26,7 +26,7 @@ from mien.workflows.replay_record import explain_replayed
 from mien.workflows.replay_result import PatientReplay, Replayed
 from mien.workflows.replay_rows import measured
 from mien.workflows.replay_store import open_store
-from mien.workflows.replay_ward import Ward
+from mien.workflows.replay_ward import ONE_REPLAY, Ward
 
 if TYPE_CHECKING:
     from mien.monitor.audit import Head
@@ -106,12 +106,14 @@ def replay_log(
     path: Path, config: WatchConfig, outputs: Outputs, *, patient: str | None
 ) -> Replayed:
     """From a log's inputs and windows. See replay."""
-    if patient is not None or outputs.figure is not None:
-        _check_names(patients_in(path), patient, outputs, path)
+    names: list[str] = []
+    if patient is not None or outputs.figure is not None or outputs.store is not None:
+        names = patients_in(path)
+        _check_names(names, patient, outputs, path)
     with ExitStack() as opened:
         writer = opened.enter_context(writing_log(outputs.log))
         journal = _journal(outputs, opened)
-        ward = _ward(config, outputs, writer, journal, [] if journal is None else patients_in(path))
+        ward = _ward(config, outputs, writer, journal, names)
         check = LogCheck(path, _noted(outputs))
         _tell_again(path, ward, check, config, outputs)
         ward.commit()
@@ -238,8 +240,8 @@ def _ward(
     others = sorted({event.patient for event in logged} - {*patients, WARD})
     if others:
         raise LogError(
-            f"{outputs.store} holds a replay of {others[0]!r}, and this one has no such patient. A "
-            "store holds one replay: give the same again, or a new store"
+            f"{outputs.store} holds a replay of {others[0]!r}, and this one has no such patient. "
+            f"{ONE_REPLAY}"
         )
     ward.go_on_from(logged)
     if logged:

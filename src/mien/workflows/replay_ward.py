@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from mien.monitor.journal import Journal
 
 COMMIT_EVENTS = 500
+ONE_REPLAY = "A store holds one replay: give the same again, or a new store"
 COMMIT_S = 0.2
 
 
@@ -125,5 +126,5 @@ def _differs(event: Event) -> str:
     return (
         f"the store says {type(event.body).__name__} {event.seq} of {event.patient!r} where this "
         "replay says something else: it was written by other settings, another model, version "
-        "or recording. A store holds one replay: give the same again, or a new store"
+        f"or recording. {ONE_REPLAY}"
     )
